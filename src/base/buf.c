@@ -84,8 +84,8 @@ int spfs_buf_add_urlenc(struct spfs_buf *b, const char *s)
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         char enc[3] = {'%', hex[c >> 4], hex[c & 15]};
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                     c == '_' || c == '~';
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                     c == '.' || c == '_' || c == '~';
         int err = plain ? spfs_buf_add(b, s, 1) : spfs_buf_add(b, enc, 3);
         if (err)
             return err;

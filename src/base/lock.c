@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Ranked locks: in debug builds a thread remembers what it holds and aborts when it takes a lower or equal rank. */
+/* Ranked locks: in debug builds a thread remembers what it holds and aborts when it takes a lower or equal
+ * rank. */
 #include <spfs/base/lock.h>
 
 #include <errno.h>
@@ -15,7 +16,8 @@ static _Thread_local unsigned held_count;
 static void rank_push(enum spfs_lock_rank rank)
 {
     if (held_count > 0 && held[held_count - 1] >= rank) {
-        fprintf(stderr, "spfs: lock of rank %d taken while holding rank %d\n", (int)rank, (int)held[held_count - 1]);
+        fprintf(stderr, "spfs: lock of rank %d taken while holding rank %d\n", (int)rank,
+                (int)held[held_count - 1]);
         abort();
     }
     if (held_count == HELD_MAX)

@@ -61,8 +61,8 @@ static char *blot(char *from, char *to)
 
 static bool ends_value(char c)
 {
-    return c == '\0' || isspace((unsigned char)c) || c == '&' || c == '"' || c == '\'' || c == ',' || c == ')' || c == '}' ||
-           c == '<' || c == '>';
+    return c == '\0' || isspace((unsigned char)c) || c == '&' || c == '"' || c == '\'' || c == ',' ||
+           c == ')' || c == '}' || c == '<' || c == '>';
 }
 
 static char *value_end(char *p)
@@ -84,8 +84,9 @@ static void redact_after(char *text, const char *key)
 
 void spfs_redact(char *text)
 {
-    static const char *const keys[] = {"bearer ", "tempauth", "access_token", "refresh_token", "client_secret",
-                                       "client_assertion=", "device_code=", "code_verifier", "authorization: "};
+    static const char *const keys[] = {
+        "bearer ",           "tempauth",     "access_token",  "refresh_token",  "client_secret",
+        "client_assertion=", "device_code=", "code_verifier", "authorization: "};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(keys); i++)
         redact_after(text, keys[i]);
     for (char *p = text; (p = strstr(p, "://")) != NULL;) { /* the query of any URL */
@@ -94,7 +95,8 @@ void spfs_redact(char *text)
             p++;
         if (*p == '?') {
             char *end = p + 1;
-            while (*end && !isspace((unsigned char)*end) && *end != '"' && *end != '\'' && *end != '<' && *end != '>')
+            while (*end && !isspace((unsigned char)*end) && *end != '"' && *end != '\'' && *end != '<' &&
+                   *end != '>')
                 end++;
             p = blot(p + 1, end);
         }
@@ -128,8 +130,8 @@ void spfs_log(enum spfs_log_level level, const char *fmt, ...)
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &t);
     localtime_r(&t.tv_sec, &tm);
-    int len = snprintf(line, sizeof(line), "%02d:%02d:%02d.%03ld spfs %s: %s\n", tm.tm_hour, tm.tm_min, tm.tm_sec,
-                       t.tv_nsec / 1000000, names[level], text);
+    int len = snprintf(line, sizeof(line), "%02d:%02d:%02d.%03ld spfs %s: %s\n", tm.tm_hour, tm.tm_min,
+                       tm.tm_sec, t.tv_nsec / 1000000, names[level], text);
     if (len < 0)
         return;
     ssize_t written = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Operations: deadline and cancellation.
- * A wait on a condition registers the condition and its lock; spfs_op_cancel cannot take that lock (its rank is lower than
- * the op's), so a waiter wakes at least every WAIT_SLICE_MS to look at the flag and cancel broadcasts without the lock: a lost
- * wake-up costs one slice, never the deadline. */
+ * A wait on a condition registers the condition and its lock; spfs_op_cancel cannot take that lock (its rank
+ * is lower than the op's), so a waiter wakes at least every WAIT_SLICE_MS to look at the flag and cancel
+ * broadcasts without the lock: a lost wake-up costs one slice, never the deadline. */
 #include <spfs/base/op.h>
 #include <spfs/base/clock.h>
 

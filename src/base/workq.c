@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A crew of threads and a queue a level of urgency.
- * States: new → started → stopping → stopped. Jobs are linked through themselves; the lock guards all fields below it. */
+ * States: new → started → stopping → stopped. Jobs are linked through themselves; the lock guards all fields
+ * below it. */
 #include <spfs/base/workq.h>
 
 #include <errno.h>

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <time.h>
 
-uint64_t spfs_now_ms(void);       /* monotonic, milliseconds (CLOCK_BOOTTIME: goes on in suspend) */
-uint64_t spfs_now_us(void);       /* the same in microseconds, for measurements */
-int64_t spfs_now_real_ns(void);   /* wall clock, nanoseconds since 1970 */
+uint64_t spfs_now_ms(void);     /* monotonic, milliseconds (CLOCK_BOOTTIME: goes on in suspend) */
+uint64_t spfs_now_us(void);     /* the same in microseconds, for measurements */
+int64_t spfs_now_real_ns(void); /* wall clock, nanoseconds since 1970 */
 void spfs_clock_set_fake(uint64_t mono_ms, int64_t real_ns); /* both clocks stand still at these values */
 void spfs_clock_advance_fake(uint64_t ms);
 void spfs_clock_set_real(void);

@@ -55,9 +55,9 @@ struct spfs_lock *spfs_lock_hold(struct spfs_lock *l); /* takes l and returns it
 void spfs_lock_release_p(struct spfs_lock **l);
 
 /* Holds l until the end of the scope. */
-#define SPFS_LOCKED(l)                                                                                                \
-    struct spfs_lock *SPFS_LOCKED_NAME_(__LINE__)                                                                     \
-        __attribute__((cleanup(spfs_lock_release_p), unused)) = spfs_lock_hold(l)
+#define SPFS_LOCKED(l)                                                                                       \
+    struct spfs_lock *SPFS_LOCKED_NAME_(__LINE__) __attribute__((cleanup(spfs_lock_release_p), unused)) =    \
+        spfs_lock_hold(l)
 #define SPFS_LOCKED_NAME_(line)  SPFS_LOCKED_NAME2_(line)
 #define SPFS_LOCKED_NAME2_(line) spfs_held_##line
 

@@ -9,14 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One sentence for a person: the thing, the cause, the next step. Filled beside a negative result by calls that take one; may be NULL there. */
+/* One sentence for a person: the thing, the cause, the next step. Filled beside a negative result by calls
+ * that take one; may be NULL there. */
 struct spfs_reason {
     char text[512];
 };
-/* Formats (cut at the size, redacted) and returns err, so that `return spfs_fail(reason, -EACCES, "…")` reads well. */
+/* Formats (cut at the size, redacted) and returns err, so that `return spfs_fail(reason, -EACCES, "…")` reads
+ * well. */
 int spfs_fail(struct spfs_reason *reason, int err, const char *fmt, ...) SPFS_PRINTF(3, 4);
 
-/* Copies at most size-1 bytes and ends with NUL; false (and an empty string) when src does not fit or is NULL. */
+/* Copies at most size-1 bytes and ends with NUL; false (and an empty string) when src does not fit or is
+ * NULL. */
 bool spfs_copy(char *dst, size_t size, const char *src);
 /* printf into dst; false when cut. */
 bool spfs_format(char *dst, size_t size, const char *fmt, ...) SPFS_PRINTF(3, 4);
@@ -29,7 +32,8 @@ bool spfs_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 /* "4096", "64K", "10M", "20G", "1T" (powers of 1024). */
 bool spfs_parse_size(const char *s, uint64_t *ret);
 
-/* Growable bytes; born with a maximum. Always NUL-terminated one past len, so that data can be read as a string. */
+/* Growable bytes; born with a maximum. Always NUL-terminated one past len, so that data can be read as a
+ * string. */
 struct spfs_buf {
     char *data;
     size_t len;
@@ -48,7 +52,8 @@ struct spfs_secret {
     char *data; /* NUL-terminated; NULL = none */
     size_t len;
 };
-int spfs_secret_set(struct spfs_secret *s, const char *data, size_t len); /* copies; wipes the old value. 0, -ENOMEM */
+int spfs_secret_set(struct spfs_secret *s, const char *data,
+                    size_t len); /* copies; wipes the old value. 0, -ENOMEM */
 void spfs_secret_done(struct spfs_secret *s);
 void spfs_wipe(void *p, size_t n);
 

@@ -7,7 +7,8 @@
 
 struct spfs_workq;
 
-/* A job is embedded by its owner and belongs to the queue from add until run or drop is called (exactly one of them). */
+/* A job is embedded by its owner and belongs to the queue from add until run or drop is called (exactly one
+ * of them). */
 struct spfs_job {
     void (*run)(struct spfs_job *job);
     void (*drop)(struct spfs_job *job); /* the queue stopped before it ran; may be NULL */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets of half-open byte ranges [from, to), kept sorted, disjoint and merged. Not locked: its owner's lock guards it. */
+/* Sets of half-open byte ranges [from, to), kept sorted, disjoint and merged. Not locked: its owner's lock
+ * guards it. */
 #ifndef SPFS_MODEL_INTERVAL_H
 #define SPFS_MODEL_INTERVAL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* News travels upward only through observers. Called without locks, after the change is in the catalog; must not block for long
- * nor call back into the catalog's write side. */
+/* News travels upward only through observers. Called without locks, after the change is in the catalog; must
+ * not block for long nor call back into the catalog's write side. */
 #ifndef SPFS_MODEL_OBSERVER_H
 #define SPFS_MODEL_OBSERVER_H
 
@@ -17,7 +17,7 @@ enum {
 
 struct spfs_news {
     unsigned what;
-    uint32_t drive;   /* drive number of the item in the catalog */
+    uint32_t drive; /* drive number of the item in the catalog */
     uint64_t ino;
     uint64_t parent;  /* ADDED, REMOVED */
     const char *name; /* ADDED, REMOVED: local spelling; borrowed until return */
