@@ -8,7 +8,8 @@
  * is copied breadth first); inode number = index + 1, the root is index 0. Threads: libfuse's own; no locks,
  * nothing changes. Ownership: everything lives until exit.
  *
- *     memfs DIR [--big BYTES] [--like DIR]       runs in the foreground, prints "ready" once mounted
+ *     memfs DIR [--big BYTES] [--like DIR [--no-data 1]]     runs in the foreground, prints "ready" once
+ * mounted
  */
 #define FUSE_USE_VERSION 312
 #include <dirent.h>
@@ -39,6 +40,7 @@ static struct node *nodes;
 static size_t node_count, node_room;
 static size_t *table; /* open addressing over (parent, name): index + 1, 0 when free */
 static size_t table_mask;
+static int no_data; /* the contents of the tree are not copied and read as zeros */
 
 static void die(const char *what)
 {
@@ -102,7 +104,10 @@ static char *contents_of(int dirfd, const char *name, size_t size)
 {
     if (size == 0)
         return NULL;
-    char *data = need(malloc(size));
+    char *data =
+        need(no_data ? calloc(1, size) : malloc(size)); /* calloc: pages that nobody reads cost nothing */
+    if (no_data)
+        return data;
     int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         die(name);
@@ -306,11 +311,13 @@ int main(int argc, char **argv)
             big = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--like") == 0)
             like = argv[i + 1];
+        else if (strcmp(argv[i], "--no-data") == 0)
+            no_data = 1;
         else
             argc = 0;
     }
     if (argc < 2 || argc % 2 != 0) {
-        fprintf(stderr, "usage: memfs DIR [--big BYTES] [--like DIR]\n");
+        fprintf(stderr, "usage: memfs DIR [--big BYTES] [--like DIR [--no-data 1]]\n");
         return 2;
     }
     copy_tree(like, big);
