@@ -54,14 +54,15 @@ struct spfs_http_request {
     /* Instead of body: seekable source of body_total bytes. Fills p from offset off, returns bytes or -errno. Engine thread: must not block for long. */
     ssize_t (*fill)(void *ctx, uint64_t off, void *p, size_t n);
     uint64_t body_total;
-    /* Streaming. head: once, 0 to go on; a negative result ends the transfer with it. data: in order; non-zero ends the transfer with that result.
-     * Without data the body is collected in the response, up to max_body bytes (then -EFBIG). */
+    /* Streaming, of a 2xx reply only. head: once, 0 to go on; non-zero ends the transfer with that result. data: in order; likewise.
+     * Without data, and for any other status, the body is collected in the response, up to max_body bytes (then -EFBIG). */
     int (*head)(void *ctx, const struct spfs_http_head *head);
     int (*data)(void *ctx, const void *p, size_t n);
     void *ctx;
     size_t max_body;            /* 0: 1 MiB */
     uint64_t stall_ms;          /* no byte either way for so long: -ETIMEDOUT; 0: 20 s. The op's deadline holds as well */
     bool fresh_connection;      /* after a 503 */
+    bool idempotent;            /* a POST that may be sent twice, such as a $batch of GETs; other methods always may */
 };
 
 struct spfs_http_response {
@@ -69,6 +70,7 @@ struct spfs_http_response {
     struct spfs_buf body;
     uint64_t received;  /* bytes of body seen */
     uint64_t first_byte_us; /* from submission to the first byte of the reply */
+    bool sent;          /* the request may have reached the server; also after an error */
 };
 
 /* Starts nothing. */
