@@ -277,6 +277,12 @@ void spfs_http_free(struct spfs_http *h)
     curl_global_cleanup();
 }
 
+bool http_is_running(struct spfs_http *h)
+{
+    SPFS_LOCKED(&h->lock);
+    return h->state == ENGINE_RUNNING;
+}
+
 static int submit_and_wait(struct spfs_http *h, struct transfer *x)
 {
     SPFS_LOCKED(&h->lock);

@@ -69,6 +69,9 @@ struct spfs_http {
     unsigned idle_count;
 };
 
+/* Between start and stop; for those who wait before they submit. */
+bool http_is_running(struct spfs_http *h);
+
 /* Caller's thread: checks the request and builds its header lines. 0, -EPERM, -EINVAL, -ENOMEM. */
 int transfer_init(struct transfer *x, struct spfs_http *h, struct spfs_op *op, const struct spfs_http_request *req,
                   struct spfs_http_response *ret);
