@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reading the table of mounts, and unmounting. */
+#include <spfs/fuse/mounts.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* \040 and the like, in place. */
+static void unescape(char *s)
+{
+    char *out = s;
+    for (; *s; s++) {
+        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+            *out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+            s += 3;
+        } else {
+            *out++ = *s;
+        }
+    }
+    *out = '\0';
+}
+
+static bool take_field(char *dst, size_t size, const char *src)
+{
+    if (!spfs_copy(dst, size, src))
+        return false;
+    unescape(dst);
+    return true;
+}
+
+static uid_t user_of(const char *super)
+{
+    const char *p = strstr(super, "user_id=");
+    unsigned id;
+    return p && sscanf(p, "user_id=%u", &id) == 1 ? (uid_t)id : (uid_t)-1;
+}
+
+bool spfs_mounts_parse(const char *line, struct spfs_mount *ret)
+{
+    SPFS_FREE char *copy = strdup(line);
+    char *save = NULL, *before[6];
+    if (!copy)
+        return false;
+    for (size_t i = 0; i < SPFS_ARRAY_LEN(before); i++)
+        if (!(before[i] = strtok_r(i ? NULL : copy, " \n", &save)))
+            return false;
+    for (char *optional; (optional = strtok_r(NULL, " \n", &save)) && strcmp(optional, "-") != 0;)
+        ;
+    const char *type = strtok_r(NULL, " \n", &save);
+    const char *source = strtok_r(NULL, " \n", &save);
+    const char *super = strtok_r(NULL, "\n", &save);
+    if (!type || !source || sscanf(before[2], "%u:%u", &ret->major, &ret->minor) != 2)
+        return false;
+    ret->user_id = user_of(super ? super : "");
+    ret->read_only = strncmp(before[5], "ro", 2) == 0 && (before[5][2] == ',' || before[5][2] == '\0');
+    return take_field(ret->root, sizeof(ret->root), before[3]) && take_field(ret->dir, sizeof(ret->dir), before[4]) &&
+           take_field(ret->type, sizeof(ret->type), type) && take_field(ret->source, sizeof(ret->source), source);
+}
+
+int spfs_mounts_each(int (*cb)(void *ctx, const struct spfs_mount *m), void *ctx)
+{
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    if (!f)
+        return -errno;
+    SPFS_FREE struct spfs_mount *m = malloc(sizeof(*m));
+    SPFS_FREE char *line = NULL;
+    size_t size = 0;
+    int err = m ? 0 : -ENOMEM;
+    while (!err && getline(&line, &size, f) > 0)
+        if (spfs_mounts_parse(line, m))
+            err = cb(ctx, m);
+    fclose(f);
+    return err;
+}
+
+struct search {
+    const char *path;
+    struct spfs_mount *ret;
+    size_t best; /* length of the best mountpoint so far, plus one */
+};
+
+static int match_exactly(void *ctx, const struct spfs_mount *m)
+{
+    struct search *s = ctx;
+    if (strcmp(m->dir, s->path) == 0) {
+        *s->ret = *m;
+        s->best = 1;
+    }
+    return 0;
+}
+
+int spfs_mounts_at(const char *dir, struct spfs_mount *ret)
+{
+    struct search s = {.path = dir, .ret = ret};
+    int err = spfs_mounts_each(match_exactly, &s);
+    return err ? err : s.best ? 0 : -ENOENT;
+}
+
+/* Length of dir when path is it or lies below it, else -1. */
+static ssize_t covers(const char *dir, const char *path)
+{
+    size_t len = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+    return strncmp(dir, path, len) == 0 && (path[len] == '/' || path[len] == '\0') ? (ssize_t)len : -1;
+}
+
+static int match_deepest(void *ctx, const struct spfs_mount *m)
+{
+    struct search *s = ctx;
+    ssize_t len = covers(m->dir, s->path);
+    if (len >= 0 && (size_t)len + 1 >= s->best) {
+        *s->ret = *m;
+        s->best = (size_t)len + 1;
+    }
+    return 0;
+}
+
+int spfs_mounts_holding(const char *path, struct spfs_mount *ret, char rest[PATH_MAX])
+{
+    struct search s = {.path = path, .ret = ret};
+    int err = spfs_mounts_each(match_deepest, &s);
+    if (err)
+        return err;
+    if (!s.best || strcmp(ret->type, SPFS_MOUNT_TYPE) != 0)
+        return -ENOENT;
+    const char *below = path + (s.best - 1);
+    char joined[2 * PATH_MAX];
+    spfs_format(joined, sizeof(joined), "%s%s", strcmp(ret->root, "/") == 0 ? "" : ret->root, below);
+    return spfs_copy(rest, PATH_MAX, joined[0] == '/' ? joined + 1 : joined) ? 0 : -ENAMETOOLONG;
+}
+
+int spfs_mounts_resolve(const char *path, char ret[PATH_MAX])
+{
+    char parent[PATH_MAX], base[PATH_MAX];
+    if (!spfs_copy(parent, sizeof(parent), path) || !*path)
+        return *path ? -ENAMETOOLONG : -ENOENT;
+    size_t len = strlen(parent);
+    while (len > 1 && parent[len - 1] == '/')
+        parent[--len] = '\0';
+    char *slash = strrchr(parent, '/');
+    const char *last = slash ? slash + 1 : parent;
+    struct stat st;
+    bool is_link = lstat(parent, &st) == 0 && S_ISLNK(st.st_mode);
+    if (is_link || !*last || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+        return realpath(parent, ret) ? 0 : -errno;
+    spfs_copy(base, sizeof(base), last);
+    const char *above = ".";
+    if (slash) {
+        slash[slash == parent ? 1 : 0] = '\0';
+        above = parent;
+    }
+    if (!realpath(above, ret))
+        return -errno;
+    size_t used = strcmp(ret, "/") == 0 ? 0 : strlen(ret);
+    return spfs_format(ret + used, PATH_MAX - used, "/%s", base) ? 0 : -ENAMETOOLONG;
+}
+
+bool spfs_mounts_is_dead(const char *dir)
+{
+    struct stat st;
+    return stat(dir, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+/* fusermount3 is setuid root; what it prints goes nowhere: the callers say it in their own words. */
+static int run_fusermount(const char *dir, bool lazy)
+{
+    char *argv[] = {(char *)(uintptr_t)"fusermount3", (char *)(uintptr_t)(lazy ? "-uzq" : "-uq"), (char *)(uintptr_t)"--",
+                    (char *)(uintptr_t)dir, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    int err = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (err)
+        return -err;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
+}
+
+int spfs_mounts_detach(const char *dir, bool lazy, struct spfs_reason *reason)
+{
+    if (umount2(dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+        return 0;
+    int err = -errno;
+    if (err == -EPERM)
+        err = run_fusermount(dir, lazy);
+    switch (err) {
+    case 0:
+        return 0;
+    case -EBUSY:
+        return spfs_fail(reason, err, "%s is in use; close what is open there, or use --force", dir);
+    case -EINVAL:
+        return spfs_fail(reason, err, "%s is not mounted", dir);
+    default:
+        return spfs_fail(reason, err, "cannot unmount %s: %s", dir, strerror(-err));
+    }
+}
