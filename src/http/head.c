@@ -164,6 +164,8 @@ static void take_field(struct head_parser *p, const char *name, size_t name_n, c
         copy_value(p->ratelimit_reset, sizeof(p->ratelimit_reset), s, n);
     else if (IS("X-Virus-Infected"))
         h->infected = true;
+    else if (IS("Content-Encoding"))
+        h->coded = n > 0 && (n != 8 || strncasecmp(s, "identity", n) != 0);
 #undef IS
 }
 

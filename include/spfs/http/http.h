@@ -41,6 +41,7 @@ struct spfs_http_head {
     int64_t date_ns;         /* Date header, or INT64_MIN */
     int64_t retry_after_ms;  /* seconds (with fraction) or HTTP date; -1 absent */
     bool infected;           /* X-Virus-Infected */
+    bool coded;              /* Content-Encoding other than identity (META bodies come decoded) */
 };
 
 struct spfs_http_request {
