@@ -60,6 +60,15 @@ char *call_decode(const char *raw, size_t n)
     return out;
 }
 
+/* In a query, unlike in a path, `+` is a space. */
+static char *query_value(const char *raw, size_t n)
+{
+    SPFS_FREE char *text = sim_alloc(n + 1);
+    for (size_t i = 0; i < n; i++)
+        text[i] = raw[i] == '+' ? ' ' : raw[i];
+    return call_decode(text, n);
+}
+
 char *call_query(const struct sim_call *c, const char *name)
 {
     for (const char *p = c->query; *p; p += strcspn(p, "&"), p += *p == '&') {
@@ -67,7 +76,7 @@ char *call_query(const struct sim_call *c, const char *name)
         size_t k = strcspn(p, "=&");
         SPFS_FREE char *key = call_decode(p, k);
         if (strcmp(key, name) == 0 || (*name == '$' && strcmp(key, name + 1) == 0))
-            return k < n ? call_decode(p + k + 1, n - k - 1) : sim_strdup("");
+            return k < n ? query_value(p + k + 1, n - k - 1) : sim_strdup("");
     }
     return NULL;
 }

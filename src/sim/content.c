@@ -20,6 +20,14 @@ static void tempauth(const struct sim_call *c, const char *id, unsigned version,
     snprintf(ret, 128, "v1.%u.%" PRIx64 ".%016" PRIx64 "%%2b%%3d~", who, expires, sum);
 }
 
+void content_base(const struct sim_call *c, char *ret, size_t size)
+{
+    if (c->sim->opt.content_host)
+        spfs_format(ret, size, "%s://%.300s", c->sim->opt.tls_cert ? "https" : "http", c->sim->opt.content_host);
+    else
+        spfs_copy(ret, size, c->base);
+}
+
 void content_url(struct sim_call *c, uint32_t item, uint32_t version, char *ret, size_t size)
 {
     char id[TREE_ID_LEN + 1], auth[128];
@@ -27,8 +35,10 @@ void content_url(struct sim_call *c, uint32_t item, uint32_t version, char *ret,
     uint64_t now = (uint64_t)time(NULL);
     uint64_t expires = c->plan.expire_url ? now - 1 : now + c->sim->opt.url_life_s;
     tempauth(c, id, version, c->principal, expires, auth);
-    spfs_format(ret, size, "%s/_content/download.aspx?UniqueId=%s&v=%u&Translate=false&tempauth=%s&ApiVersion=2.0", c->base,
-                id, version, auth);
+    char base[320];
+    content_base(c, base, sizeof base);
+    spfs_format(ret, size, "%s/_content/download.aspx?UniqueId=%s&v=%u&Translate=false&tempauth=%s&ApiVersion=2.0", base, id,
+                version, auth);
 }
 
 static bool refused(struct sim_call *c, const struct tree_item *it)
@@ -100,8 +110,10 @@ static uint32_t admit(struct sim_call *c, uint32_t *version)
     uint64_t expires = 0;
     if (c->header[SIM_H_AUTHORIZATION]) {
         call_violation(c, SIM_V_AUTH_ON_CONTENT);
-        unauthenticated(c, "The request carries an Authorization header that this endpoint does not accept.");
-        return TREE_NONE;
+        if (!c->sim->opt.tolerate_auth) {
+            unauthenticated(c, "The request carries an Authorization header that this endpoint does not accept.");
+            return TREE_NONE;
+        }
     }
     if (!raw_option(c, "UniqueId", id, sizeof id) || !raw_option(c, "v", v, sizeof v) ||
         !raw_option(c, "tempauth", auth, sizeof auth) || sscanf(auth, "v1.%u.%" SCNx64 ".", &who, &expires) != 2) {

@@ -261,8 +261,10 @@ static void write_remote(struct sim_call *c, struct spfs_buf *b, const struct tr
     tree_item_id(t, target, id);
     jw_open(b, "remoteItem", '{');
     jw_str(b, "id", id);
-    jw_str(b, "name", to->name);
-    jw_u64(b, "size", to->size);
+    if (strcmp(to->name, it->name) == 0) { /* may be missing; clients prefer it where it is given */
+        jw_str(b, "name", to->name);
+        jw_u64(b, "size", to->size);
+    }
     jw_open(b, "fileSystemInfo", '{');
     jw_time(b, "createdDateTime", to->ctime);
     jw_time(b, "lastModifiedDateTime", to->mtime);

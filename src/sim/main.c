@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: `spfs-sim`, the command line over spfs/sim/sim.h. Prints "ready URL" when it listens and ends cleanly on
  * SIGTERM or SIGINT. Threads: main waits for the signal; the server has its own. */
+#include <spfs/model/quickxor.h>
 #include <spfs/sim/sim.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,9 +29,12 @@ enum {
     OPT_TOKEN_LIFE,
     OPT_URL_LIFE,
     OPT_HOST_NAME,
+    OPT_CONTENT_HOST,
     OPT_MAX_PARALLEL,
     OPT_DELTA_CTAG,
     OPT_NO_ETAG,
+    OPT_TOLERATE_AUTH,
+    OPT_QUICKXOR,
     OPT_HELP
 };
 
@@ -50,9 +55,12 @@ static const struct option options[] = {
     {"token-life", required_argument, NULL, OPT_TOKEN_LIFE},
     {"url-life", required_argument, NULL, OPT_URL_LIFE},
     {"host-name", required_argument, NULL, OPT_HOST_NAME},
+    {"content-host", required_argument, NULL, OPT_CONTENT_HOST},
     {"max-parallel", required_argument, NULL, OPT_MAX_PARALLEL},
     {"delta-ctag", no_argument, NULL, OPT_DELTA_CTAG},
     {"no-content-etag", no_argument, NULL, OPT_NO_ETAG},
+    {"tolerate-auth", no_argument, NULL, OPT_TOLERATE_AUTH},
+    {"quickxor", no_argument, NULL, OPT_QUICKXOR},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -73,9 +81,12 @@ static const char usage[] =
     "  --token-life S         seconds an access token lives (3600)\n"
     "  --url-life S           seconds a download address lives (3600)\n"
     "  --host-name HOST[:PORT]  host in links instead of the one in the request\n"
+    "  --content-host HOST[:PORT]  host in links to content, as the real service has another one\n"
     "  --max-parallel N       count more requests at a time as a violation\n"
     "  --delta-ctag           delta entries carry cTag\n"
-    "  --no-content-etag      downloads come without ETag\n";
+    "  --no-content-etag      downloads come without ETag\n"
+    "  --tolerate-auth        serve downloads that carry Authorization, as some hosts do; still counted as a violation\n"
+    "\nspfs-sim --quickxor FILE...   prints the quickXorHash of local files, as /_sim/hashes?format=text does\n";
 
 static unsigned number(const char *option, const char *text, uint64_t max)
 {
@@ -85,6 +96,30 @@ static unsigned number(const char *option, const char *text, uint64_t max)
         exit(2);
     }
     return (unsigned)n;
+}
+
+/* One "HASH  FILE" line each; exit status 1 when one cannot be read. */
+static int quickxor(char **files)
+{
+    static char piece[1 << 20];
+    int status = 0;
+    for (; *files; files++) {
+        struct spfs_quickxor q;
+        char hash[SPFS_QUICKXOR_TEXT];
+        spfs_quickxor_init(&q);
+        SPFS_CLOSE int fd = open(*files, O_RDONLY | O_CLOEXEC);
+        ssize_t n = -1;
+        while (fd >= 0 && (n = read(fd, piece, sizeof piece)) > 0)
+            spfs_quickxor_add(&q, piece, (size_t)n);
+        if (n < 0) {
+            fprintf(stderr, "spfs-sim: %s: %s\n", *files, strerror(errno));
+            status = 1;
+            continue;
+        }
+        spfs_quickxor_end(&q, hash);
+        printf("%s  %s\n", hash, *files);
+    }
+    return status;
 }
 
 static void parse(int argc, char **argv, struct spfs_sim_options *o, const char **ready_file)
@@ -107,9 +142,12 @@ static void parse(int argc, char **argv, struct spfs_sim_options *o, const char 
         case OPT_TOKEN_LIFE: o->token_life_s = number("token-life", optarg, 1u << 30); break;
         case OPT_URL_LIFE: o->url_life_s = number("url-life", optarg, 1u << 30); break;
         case OPT_HOST_NAME: o->host_name = optarg; break;
+        case OPT_CONTENT_HOST: o->content_host = optarg; break;
         case OPT_MAX_PARALLEL: o->max_parallel = number("max-parallel", optarg, 100000); break;
         case OPT_DELTA_CTAG: o->delta_ctag = true; break;
         case OPT_NO_ETAG: o->no_content_etag = true; break;
+        case OPT_TOLERATE_AUTH: o->tolerate_auth = true; break;
+        case OPT_QUICKXOR: exit(quickxor(argv + optind));
         case OPT_HELP: fputs(usage, stdout); exit(0);
         default: fputs("Try spfs-sim --help.\n", stderr); exit(2);
         }

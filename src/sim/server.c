@@ -104,7 +104,10 @@ static ssize_t feed(void *cls, uint64_t pos, char *buf, size_t max)
             return MHD_CONTENT_READER_END_WITH_ERROR;
     }
     c->sent = pos + n;
-    atomic_fetch_add(&c->sim->counters.bytes_out, n);
+    if (c->class != SIM_CONTROL)
+        atomic_fetch_add(&c->sim->counters.bytes_out, n);
+    if (r->is_content)
+        atomic_fetch_add(&c->sim->counters.content_out, n);
     return (ssize_t)n;
 }
 
@@ -170,7 +173,8 @@ static void read_head(struct sim_call *c, const char *method)
 static bool take_body(struct sim_call *c, const char *data, size_t n)
 {
     c->upload_length += n;
-    atomic_fetch_add(&c->sim->counters.bytes_in, n);
+    if (c->class != SIM_CONTROL)
+        atomic_fetch_add(&c->sim->counters.bytes_in, n);
     if (c->class != SIM_UPLOAD)
         return spfs_buf_add(&c->body, data, n) == 0;
     if (!c->upload)

@@ -28,14 +28,15 @@ static void copy_options(struct spfs_sim_options *to, const struct spfs_sim_opti
     to->client_id = copy(from->client_id, "11111111-1111-1111-1111-111111111111");
     to->client_secret = copy(from->client_secret, "sim-secret");
     to->host_name = copy(from->host_name, NULL);
+    to->content_host = copy(from->content_host, NULL);
     to->token_life_s = from->token_life_s ? from->token_life_s : 3600;
     to->url_life_s = from->url_life_s ? from->url_life_s : 3600;
 }
 
 static void free_options(struct spfs_sim_options *o)
 {
-    const char *all[] = {o->preset, o->listen, o->tls_cert,  o->tls_key,       o->log_file,
-                         o->faults_file, o->tenant, o->client_id, o->client_secret, o->host_name};
+    const char *all[] = {o->preset, o->listen,    o->tls_cert,      o->tls_key,   o->log_file,    o->faults_file,
+                         o->tenant, o->client_id, o->client_secret, o->host_name, o->content_host};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(all); i++)
         free((char *)(uintptr_t)all[i]);
 }

@@ -56,6 +56,7 @@ enum sim_principal { SIM_NOBODY, SIM_USER, SIM_APP, SIM_LOGIN, SIM_PRINCIPALS };
 struct sim_counters {
     atomic_ullong requests[SIM_CLASSES];
     atomic_ullong bytes_out, bytes_in;
+    atomic_ullong content_out; /* of files, part of bytes_out */
     atomic_ullong violations[SIM_VIOLATIONS];
 };
 
@@ -159,6 +160,7 @@ enum sim_principal token_check(struct sim_call *c);       /* the same; then the 
 void token_error(struct sim_call *c, unsigned status, const char *error, unsigned number, const char *text);
 
 /* content.c */
+void content_base(const struct sim_call *c, char *ret, size_t size); /* scheme://host of pre-authenticated URLs */
 void content_url(struct sim_call *c, uint32_t item, uint32_t version, char *ret, size_t size);
 enum sim_principal content_whose(const struct sim_call *c); /* of the pre-authenticated URL, unchecked */
 void content_redirect(struct sim_call *c, uint32_t item, uint32_t version);

@@ -33,11 +33,13 @@ struct spfs_sim_options {
     const char *client_id;     /* 11111111-1111-1111-1111-111111111111 */
     const char *client_secret; /* sim-secret */
     const char *host_name;     /* HOST[:PORT] in links instead of the Host header */
+    const char *content_host;  /* the same for links to content, which live on another host on the real service */
     unsigned token_life_s;     /* life of an access token: 3600 */
     unsigned url_life_s;       /* life of a download URL: 3600 */
     unsigned max_parallel;     /* more requests at a time are counted as a violation: no limit */
     bool delta_ctag;           /* delta entries carry cTag (SharePoint does at times); default: left out */
     bool no_content_etag;      /* downloads come without ETag */
+    bool tolerate_auth;        /* downloads with Authorization are served (and counted), not refused */
 };
 
 /* Builds the tenant and listens. 0, or a negative errno with reason filled. Gives; end it with spfs_sim_stop. */
