@@ -27,15 +27,15 @@ void spfs_buf_reset(struct spfs_buf *b)
 
 static int reserve(struct spfs_buf *b, size_t n)
 {
-    if (n > b->max || b->len > b->max - n)
+    if (n > b->max || b->len > b->max - n || b->len + n == SIZE_MAX)
         return -EFBIG;
     size_t need = b->len + n + 1;
     if (need <= b->cap)
         return 0;
     size_t cap = b->cap ? b->cap : 256;
     while (cap < need)
-        cap *= 2;
-    if (cap > b->max + 1)
+        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+    if (cap - 1 > b->max)
         cap = b->max + 1;
     char *p = realloc(b->data, cap);
     if (!p)

@@ -72,23 +72,36 @@ static char *value_end(char *p)
     return p;
 }
 
-static void redact_after(char *text, const char *key)
+/* key=value, "key": "value" and the like; the bare word in a sentence is no secret. */
+static void redact_value(char *text, const char *key)
 {
     for (char *p = text; (p = strcasestr(p, key)) != NULL;) {
         p += strlen(key);
-        while (*p == ' ' || *p == '"' || *p == ':' || *p == '=')
-            p++;
+        char *v = p + strspn(p, " \"'");
+        if (*v != '=' && *v != ':')
+            continue;
+        v += strspn(v, " \"':=");
+        p = blot(v, value_end(v));
+    }
+}
+
+/* The word after a scheme of authentication. */
+static void redact_word(char *text, const char *scheme)
+{
+    for (char *p = text; (p = strcasestr(p, scheme)) != NULL;) {
+        p += strlen(scheme);
         p = blot(p, value_end(p));
     }
 }
 
 void spfs_redact(char *text)
 {
-    static const char *const keys[] = {
-        "bearer ",           "tempauth",     "access_token",  "refresh_token",  "client_secret",
-        "client_assertion=", "device_code=", "code_verifier", "authorization: "};
+    static const char *const keys[] = {"tempauth",         "access_token", "refresh_token", "client_secret",
+                                       "client_assertion", "device_code",  "code_verifier", "id_token"};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(keys); i++)
-        redact_after(text, keys[i]);
+        redact_value(text, keys[i]);
+    redact_word(text, "bearer ");
+    redact_word(text, "basic ");
     for (char *p = text; (p = strstr(p, "://")) != NULL;) { /* the query of any URL */
         p += 3;
         while (!ends_value(*p) && *p != '?')

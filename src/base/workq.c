@@ -58,7 +58,7 @@ static void *worker(void *arg)
 {
     struct spfs_workq *q = arg;
     for (;;) {
-        struct spfs_job *job;
+        struct spfs_job *job = NULL;
         {
             SPFS_LOCKED(&q->lock);
             while (!q->stopping && (job = pop_locked(q)) == NULL)

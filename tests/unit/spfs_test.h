@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 /* A small repeatable generator, for tests that walk through many random cases. */
-static inline uint64_t test_random(uint64_t *state)
+static inline uint64_t test_next(uint64_t *state)
 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

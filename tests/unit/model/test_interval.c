@@ -48,15 +48,14 @@ static void test_against_bitmap(void **state)
         struct spfs_intervals s;
         spfs_intervals_init(&s);
         for (int step = 0; step < 100; step++) {
-            uint64_t from = test_random(&seed) % BITS,
-                     to = from + test_random(&seed) % (BITS + 1 - from) % 24;
-            bool add = test_random(&seed) % 5 < 3;
+            uint64_t from = test_next(&seed) % BITS, to = from + test_next(&seed) % (BITS + 1 - from) % 24;
+            bool add = test_next(&seed) % 5 < 3;
             assert_int_equal(add ? spfs_intervals_add(&s, from, to) : spfs_intervals_remove(&s, from, to), 0);
             if (from < to)
                 memset(bits + from, add, to - from);
             check_against(&s, bits);
-            from = test_random(&seed) % BITS;
-            check_question(&s, bits, from, from + test_random(&seed) % (BITS + 1 - from));
+            from = test_next(&seed) % BITS;
+            check_question(&s, bits, from, from + test_next(&seed) % (BITS + 1 - from));
         }
         spfs_intervals_done(&s);
         assert_int_equal(s.n, 0);

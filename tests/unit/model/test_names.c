@@ -78,8 +78,8 @@ static void test_round_trip(void **state)
     uint64_t seed = 99;
     for (int i = 0; i < 300000; i++) {
         char x[128] = "", y[256], z[256];
-        for (uint64_t n = 1 + test_random(&seed) % 6; n > 0; n--)
-            strcat(x, parts[test_random(&seed) % (sizeof(parts) / sizeof(*parts))]);
+        for (uint64_t n = 1 + test_next(&seed) % 6; n > 0; n--)
+            strcat(x, parts[test_next(&seed) % (sizeof(parts) / sizeof(*parts))]);
         if (!spfs_name_acceptable(x, strlen(x)))
             continue;
         assert_int_equal(spfs_name_to_local(x, y, sizeof(y)), 0);

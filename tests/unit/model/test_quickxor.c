@@ -90,7 +90,7 @@ static void test_pieces(void **state)
         char got[SPFS_QUICKXOR_TEXT];
         spfs_quickxor_init(&q);
         for (size_t at = 0; at < 65536;) {
-            size_t n = test_random(&seed) % (round % 2 ? 400 : 20000);
+            size_t n = test_next(&seed) % (round % 2 ? 400 : 20000);
             n = n < 65536 - at ? n : 65536 - at;
             spfs_quickxor_add(&q, p + 1 + at, n);
             spfs_quickxor_end(&q, got);
