@@ -11,6 +11,7 @@
 #include <spfs/base/workq.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 enum { ACTIVE_DEFAULT = 32, POLL_MAX_MS = 1000 };
@@ -185,9 +186,19 @@ static bool turn(struct spfs_http *h)
     return true;
 }
 
+/* OpenSSL writes to sockets without MSG_NOSIGNAL. */
+static void block_sigpipe(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void *engine(void *arg)
 {
     struct spfs_http *h = arg;
+    block_sigpipe();
     while (turn(h)) {
         uint64_t wait = h->due_ms > h->now_ms ? h->due_ms - h->now_ms : 0;
         /* The bound matters after a suspend only, during which the poll's clock stands still. */

@@ -342,7 +342,7 @@ int transfer_result(const struct transfer *x, CURLcode code)
         return x->err;
     switch (code) {
     case CURLE_OK:
-        return x->head_done ? 0 : -EPROTO;
+        return x->head_done ? 0 : broken; /* closed within the head */
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
