@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Purpose: the one table that turns what the service answers into an errno and a sentence for a person.
+ * Threads: any, no state. */
+#include "errmap_i.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+struct row {
+    int status;       /* 0: any */
+    const char *code; /* NULL: any */
+    int err;
+    const char *says;
+};
+
+/* Codes that tell more than their status. */
+static const struct row codes[] = {
+    {0, "malwareDetected", EPERM, "the service has found malware in it and hands it out to nobody"},
+    {0, "virusSuspicious", EPERM, "the service suspects malware in it and hands it out to nobody"},
+    {0, "quotaLimitReached", ENOSPC, "the storage quota is used up; free space or ask the administrator"},
+    {0, "maxFileSizeExceeded", EFBIG, "it is larger than the service allows"},
+    {0, "resourceLocked", EBUSY, "somebody holds a lock on it; try again later"},
+    {400, "pathIsTooLong", ENAMETOOLONG, "its path is longer than SharePoint allows"},
+    {400, "pathTooDeep", ENAMETOOLONG, "its path is deeper than SharePoint allows"},
+    {400, "itemNotFound", ENOENT, "it does not exist, or you may not see it"},
+    {400, "provisioningNotAllowed", EACCES,
+     "this account has no OneDrive; ask the administrator for a licence"},
+    {403, "insufficient_claims", EACCES, "a sign-in policy wants more proof; connect again"},
+    {403, "accessRestricted", EACCES, "access is restricted to the owner"},
+    {403, "serviceReadOnly", EROFS, "the site is read-only at present"},
+    {409, "itemNotFound", ENOENT, "its folder does not exist any more"},
+    {409, "resourceModified", EBUSY, "somebody has changed it meanwhile"},
+};
+
+static const struct row statuses[] = {
+    {400, NULL, EINVAL, "the service did not understand the request"},
+    {401, NULL, EACCES, "the service does not accept this sign-in; connect again"},
+    {402, NULL, EACCES, "the service wants to be paid for this call"},
+    {403, NULL, EACCES, "access is denied; ask the owner or the administrator"},
+    {404, NULL, ENOENT, "it does not exist, or you may not see it"},
+    {405, NULL, EINVAL, "the service does not offer this"},
+    {406, NULL, EINVAL, "the service does not offer this"},
+    {408, NULL, EIO, "the service gave up waiting; try again"},
+    {409, NULL, EEXIST, "the name is taken"},
+    {410, NULL, ESTALE, "the change list has to be read afresh"},
+    {411, NULL, EINVAL, "the service did not understand the request"},
+    {412, NULL, EBUSY, "somebody has changed it meanwhile"},
+    {413, NULL, EFBIG, "it is larger than the service allows"},
+    {415, NULL, EINVAL, "the service does not offer this"},
+    {416, NULL, EIO, "the service has no such part of it"},
+    {422, NULL, EINVAL, "the service did not understand the request"},
+    {423, NULL, EBUSY, "somebody holds a lock on it; try again later"},
+    {424, NULL, EIO, "a step before it failed"},
+    {429, NULL, EIO, "the service is throttling this account; try again later"},
+    {501, NULL, ENOTSUP, "the service does not offer this"},
+    {507, NULL, ENOSPC, "the storage quota is used up; free space or ask the administrator"},
+};
+
+static const struct row other = {0, NULL, EIO, "the service is in trouble; try again later"};
+
+static const struct row *by_code(int status, const char *code)
+{
+    if (!code)
+        return NULL;
+    for (size_t i = 0; i < SPFS_ARRAY_LEN(codes); i++)
+        if ((codes[i].status == 0 || codes[i].status == status) && strcasecmp(codes[i].code, code) == 0)
+            return &codes[i];
+    return NULL;
+}
+
+static const struct row *by_status(int status)
+{
+    for (size_t i = 0; i < SPFS_ARRAY_LEN(statuses); i++)
+        if (statuses[i].status == status)
+            return &statuses[i];
+    return &other;
+}
+
+static const struct spfs_json *inner(const struct spfs_json *e)
+{
+    const struct spfs_json *in = spfs_json_get(e, "innerError");
+    return in ? in : spfs_json_get(e, "innererror");
+}
+
+/* The row that decides; *ret_code is the outermost code that was said, for the log. */
+static const struct row *decide(int status, const struct spfs_json *body, const char **ret_code)
+{
+    const struct spfs_json *e = spfs_json_get(body, "error");
+    const struct row *best = NULL;
+    *ret_code = spfs_json_str(e, "code");
+    for (; spfs_json_is_object(e); e = inner(e)) {
+        const struct row *row = by_code(status, spfs_json_str(e, "code"));
+        if (row)
+            best = row;
+    }
+    return best ? best : by_status(status);
+}
+
+int errmap_status(int status, const struct spfs_json *body)
+{
+    const char *code;
+    return -decide(status, body, &code)->err;
+}
+
+int errmap_reply(const struct spfs_http_head *head, const struct spfs_json *body, const char *what,
+                 struct spfs_reason *reason)
+{
+    const char *code;
+    const struct row *row = head->infected ? &codes[0] : decide(head->status, body, &code);
+    if (head->infected)
+        code = "infected";
+    if (head->status >= 300 && head->status < 400)
+        return spfs_fail(
+            reason, -EIO,
+            "Cannot get %s: the service answered with a redirect (HTTP %d), which is not followed.", what,
+            head->status);
+    return spfs_fail(reason, -row->err, "Cannot get %s: %s (HTTP %d%s%.64s%s%s).", what, row->says,
+                     head->status, code ? " " : "", code ? code : "", head->request_id[0] ? ", request " : "",
+                     head->request_id);
+}
+
+int errmap_transport(int err)
+{
+    switch (err) {
+    case -ECONNRESET:
+    case -EPROTO:
+    case -EPERM: /* an address that must not be sent to; -EPERM upward means malware */
+    case -EBADMSG:
+        return -EIO;
+    case -EAGAIN: /* the account is paused beyond the deadline */
+        return -ETIMEDOUT;
+    default:
+        return err;
+    }
+}
