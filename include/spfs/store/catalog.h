@@ -33,6 +33,7 @@ enum {
     SPFS_NODE_PINNED = 2,
     SPFS_NODE_MALWARE = 4,
     SPFS_NODE_SERVED = 8,  /* size is the length that the server serves, not the one it reports (for this content) */
+    SPFS_NODE_TO_FILE = 16, /* KIND_REMOTE: the target is a file */
 };
 
 /* One entry, by value: large (about 3 KiB), so pass by pointer and keep on the stack. */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside the block cache: tables, keys, records, and the memory of uses.
+ *
+ * A segment is up to 64 consecutive blocks of one version of one file: the unit of eviction. Tables (keys big-endian):
+ *   data      ino, content, index            → struct block_head, then the bytes
+ *   segments  ino, content, index / 64       → struct segment
+ *   queue     queue, number                  → key of the segment; the lowest number of a queue is its head
+ *   pins      ino (native u64)               → nothing
+ * Invariants: a segment is in exactly one queue, under its own number; its bitmap names the blocks that are in data; the totals are the sums of the segments.
+ * Nothing here grows in memory with what is cached: the table of uses and the ghosts have a fixed size. */
+#ifndef SPFS_STORE_BLOCKS_I_H
+#define SPFS_STORE_BLOCKS_I_H
+
+#include "env_i.h"
+#include <spfs/store/blocks.h>
+
+enum blk_table { BLK_DATA, BLK_SEGMENTS, BLK_QUEUE, BLK_PINS, BLK_TABLES };
+enum blk_queue { QUEUE_SMALL = 0, QUEUE_MAIN = 1, QUEUE_PINNED = 2, QUEUES };
+enum { SEGMENT_BLOCKS = 64, USES = 1 << 16, GHOSTS = 1 << 16 };
+
+struct block_key {
+    unsigned char b[20];
+};
+
+struct block_head {
+    uint64_t checksum; /* XXH3-64 of the bytes, seeded with the key */
+    uint32_t len;
+    uint32_t reserved;
+};
+
+struct segment {
+    uint64_t blocks; /* bitmap of what is there */
+    uint64_t number; /* its place in the queue */
+    uint32_t bytes;
+    uint32_t queue;
+};
+
+struct totals {
+    uint64_t bytes[QUEUES];
+    uint64_t blocks;
+    uint64_t next_number;
+};
+
+/* Uses of one segment since it was put or last moved; see uses.c. */
+struct use {
+    _Atomic uint64_t seen; /* blocks read in this pass */
+    _Atomic uint64_t meta; /* tag 32, second 22, last block 6, credit 2… packed */
+};
+
+struct uses {
+    struct use v[USES];
+};
+
+void uses_count(struct uses *u, uint64_t segment, unsigned block);
+unsigned uses_take(struct uses *u, uint64_t segment); /* credit, and forgets it */
+void uses_give(struct uses *u, uint64_t segment, unsigned credit);
+
+struct spfs_blocks {
+    struct env env;
+    uint64_t cap, free_floor;
+    char dir[PATH_MAX];
+    struct totals totals;          /* guarded by: env.writer */
+    uint32_t ghosts[GHOSTS];       /* guarded by: env.writer */
+    /* For readers of the statistics. */
+    _Atomic uint64_t bytes, blocks, evicted, corrupt;
+    atomic_bool full;
+    struct uses uses;
+};
+
+struct spfs_blocks_txn {
+    struct reader r;
+};
+
+/* A write transaction with the totals as they will be. */
+struct blk_txn {
+    struct spfs_blocks *b;
+    MDB_txn *txn;
+    struct totals totals;
+    uint64_t evicted;
+};
+
+static inline MDB_dbi blk_dbi(const struct spfs_blocks *b, enum blk_table t)
+{
+    return b->env.tables[t];
+}
+
+static inline uint64_t blk_total(const struct totals *t)
+{
+    return t->bytes[QUEUE_SMALL] + t->bytes[QUEUE_MAIN] + t->bytes[QUEUE_PINNED];
+}
+
+void blk_key(struct block_key *k, uint64_t ino, uint32_t content, uint64_t index);
+uint64_t blk_segment_hash(const struct block_key *segment);
+uint64_t blk_checksum(const struct block_key *k, const void *data, size_t len);
+
+/* Takes and drops env.writer. */
+int blk_begin(struct spfs_blocks *b, struct blk_txn *ret);
+int blk_commit(struct blk_txn *t);
+void blk_abort(struct blk_txn *t);
+
+/* segment.c: 0, -ENOENT, -EIO. */
+int blk_segment_get(struct blk_txn *t, const struct block_key *k, struct segment *ret);
+int blk_segment_put(struct blk_txn *t, const struct block_key *k, const struct segment *s);
+/* Into the tail of queue, out of the one it is in (number 0: new). */
+int blk_segment_move(struct blk_txn *t, const struct block_key *k, struct segment *s, enum blk_queue queue);
+/* Deletes its blocks of the mask; the whole segment when none is left. */
+int blk_segment_cut(struct blk_txn *t, const struct block_key *k, struct segment *s, uint64_t mask);
+bool blk_is_pinned(struct blk_txn *t, uint64_t ino);
+
+/* evict.c: makes room for more bytes below limit, in bounded steps. 0, -ENOSPC. */
+int blk_make_room(struct blk_txn *t, uint64_t more, uint64_t limit);
+enum blk_queue blk_queue_for_new(struct blk_txn *t, const struct block_key *segment);
+
+#endif
