@@ -44,11 +44,17 @@ struct totals {
 /* Uses of one segment since it was put or last moved; see uses.c. */
 struct use {
     _Atomic uint64_t seen; /* blocks read in this pass */
-    _Atomic uint64_t meta; /* tag 32, second 22, last block 6, credit 2… packed */
+    _Atomic uint64_t meta; /* tag, second, last block, credit: packed */
 };
 
 struct uses {
     struct use v[USES];
+};
+
+/* A segment that went before it was read again. */
+struct ghost {
+    uint32_t tag;
+    uint32_t number; /* of the queue when it went, for its age */
 };
 
 void uses_count(struct uses *u, uint64_t segment, unsigned block);
@@ -60,7 +66,8 @@ struct spfs_blocks {
     uint64_t cap, free_floor;
     char dir[PATH_MAX];
     struct totals totals;          /* guarded by: env.writer */
-    uint32_t ghosts[GHOSTS];       /* guarded by: env.writer */
+    struct ghost ghosts[GHOSTS];   /* guarded by: env.writer */
+    uint64_t punched;              /* free lists up to this transaction were given back; guarded by: env.writer */
     /* For readers of the statistics. */
     _Atomic uint64_t bytes, blocks, evicted, corrupt;
     atomic_bool full;
@@ -101,14 +108,20 @@ void blk_abort(struct blk_txn *t);
 /* segment.c: 0, -ENOENT, -EIO. */
 int blk_segment_get(struct blk_txn *t, const struct block_key *k, struct segment *ret);
 int blk_segment_put(struct blk_txn *t, const struct block_key *k, const struct segment *s);
-/* Into the tail of queue, out of the one it is in (number 0: new). */
+/* Makes it (no blocks yet) at the tail of queue. */
+int blk_segment_new(struct blk_txn *t, const struct block_key *k, enum blk_queue queue, struct segment *ret);
+/* To the tail of queue. */
 int blk_segment_move(struct blk_txn *t, const struct block_key *k, struct segment *s, enum blk_queue queue);
-/* Deletes its blocks of the mask; the whole segment when none is left. */
+/* Deletes its blocks of the mask, and the segment itself when none is left. */
 int blk_segment_cut(struct blk_txn *t, const struct block_key *k, struct segment *s, uint64_t mask);
-bool blk_is_pinned(struct blk_txn *t, uint64_t ino);
+/* The first segment at or after k, below the same ino: 1, 0 none, -EIO. */
+int blk_segment_next(struct blk_txn *t, struct block_key *k, struct segment *ret);
+int blk_is_pinned(struct blk_txn *t, uint64_t ino); /* 1, 0, -EIO */
 
-/* evict.c: makes room for more bytes below limit, in bounded steps. 0, -ENOSPC. */
+/* evict.c: makes room for more bytes below limit, in bounded steps. 0, -ENOSPC, -EIO. */
 int blk_make_room(struct blk_txn *t, uint64_t more, uint64_t limit);
-enum blk_queue blk_queue_for_new(struct blk_txn *t, const struct block_key *segment);
+int blk_queue_for_new(struct blk_txn *t, const struct block_key *segment, uint64_t ino); /* queue, -EIO */
+/* Gives free pages of the file back to the disk. Takes and drops env.writer. */
+void blk_punch(struct spfs_blocks *b);
 
 #endif

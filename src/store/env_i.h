@@ -22,7 +22,8 @@ struct reader {
     atomic_bool busy;
     MDB_txn *txn; /* owned by whoever holds busy */
     struct env *env;
-    char pad[40]; /* a cache line a slot */
+    _Atomic uint64_t snapshot; /* transaction that it sees; 0 while it begins */
+    char pad[32];              /* a cache line a slot */
 };
 
 struct table {

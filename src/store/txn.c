@@ -55,12 +55,14 @@ int env_read(struct env *e, struct reader **ret)
             !atomic_compare_exchange_strong_explicit(&r->busy, &idle, true, memory_order_acquire,
                                                      memory_order_relaxed))
             continue;
+        atomic_store_explicit(&r->snapshot, 0, memory_order_relaxed);
         int rc = r->txn ? mdb_txn_renew(r->txn) : mdb_txn_begin(e->lmdb, NULL, MDB_RDONLY, &r->txn);
         if (rc) {
             atomic_store_explicit(&r->busy, false, memory_order_release);
             return env_errno(rc);
         }
         r->env = e;
+        atomic_store_explicit(&r->snapshot, mdb_txn_id(r->txn), memory_order_release);
         *ret = r;
         return 0;
     }
