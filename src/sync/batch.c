@@ -5,9 +5,28 @@
 #include <errno.h>
 #include <string.h>
 
+/* The pass that items count for is the one under way at this moment: a listing that began before an enumeration must not date its items back, or the sweep takes them. */
+static int current_pass(struct tree_batch *b)
+{
+    SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
+    if (!rec)
+        return -ENOMEM;
+    int err = spfs_catalog_txn_drive(b->txn, b->drive, rec);
+    if (!err)
+        b->pass = rec->pass;
+    return err;
+}
+
 int tree_batch_open(struct tree_batch *b)
 {
-    return b->txn ? 0 : spfs_catalog_begin(b->tree->catalog, &b->txn);
+    if (b->txn)
+        return 0;
+    int err = spfs_catalog_begin(b->tree->catalog, &b->txn);
+    if (!err && !b->round)
+        err = current_pass(b);
+    if (err)
+        tree_batch_abort(b);
+    return err;
 }
 
 static int note_seen(struct tree_batch *b, uint64_t ino)

@@ -71,16 +71,31 @@ int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, uint64_t ino,
     return err;
 }
 
+/* A library's children name its root item as their parent: the root's id must be known before they come. */
+static int learn_root(struct spfs_tree *t, struct spfs_op *op, const struct spfs_drive_rec *rec, struct spfs_reason *reason)
+{
+    struct tree_batch batch = {.tree = t, .drive = rec->number};
+    int err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, "root"}, tree_batch_item, &batch, reason);
+    if (!err)
+        return tree_batch_commit(&batch);
+    tree_batch_abort(&batch);
+    return err;
+}
+
 int tree_list_folder(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
     if (!rec)
         return -ENOMEM;
     int err = spfs_catalog_drive(t->catalog, dir->drive, rec);
-    if (err)
+    if (!err && dir->kind == SPFS_KIND_LIBRARY && !dir->id[0])
+        err = learn_root(t, op, rec, reason);
+    if (err) {
+        tree_note_contact(t, err, reason ? reason->text : NULL);
         return err;
+    }
     uint64_t stamp = spfs_catalog_stamp(t->catalog);
-    struct tree_batch batch = {.tree = t, .drive = dir->drive, .pass = rec->pass, .collect = true};
+    struct tree_batch batch = {.tree = t, .drive = dir->drive, .collect = true};
     struct tree_links links = {0};
     struct spfs_ref ref = {rec->id, dir->id[0] ? dir->id : "root"};
     char *link = NULL;

@@ -89,7 +89,7 @@ static int target_node(struct spfs_tree *t, struct spfs_op *op, const struct spf
     err = spfs_catalog_by_id(t->catalog, rec->number, shortcut->target_id, ret);
     if (!err && ret->kind != SPFS_KIND_UNKNOWN)
         return 0;
-    struct tree_batch batch = {.tree = t, .drive = rec->number, .pass = rec->pass};
+    struct tree_batch batch = {.tree = t, .drive = rec->number};
     err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, shortcut->target_id}, tree_batch_item, &batch, reason);
     if (!err)
         err = tree_batch_commit(&batch);

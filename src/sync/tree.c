@@ -437,7 +437,7 @@ int spfs_tree_refresh_item(struct spfs_tree *t, struct spfs_op *op, uint64_t ino
         err = spfs_catalog_drive(t->catalog, node->drive, rec);
     if (err)
         return err;
-    struct tree_batch batch = {.tree = t, .drive = rec->number, .pass = rec->pass};
+    struct tree_batch batch = {.tree = t, .drive = rec->number};
     err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, node->id}, put_one, &batch, reason);
     tree_note_contact(t, err, reason ? reason->text : NULL);
     if (!err)

@@ -87,7 +87,8 @@ uint64_t tree_hash(const char *text);
 struct tree_batch {
     struct spfs_tree *tree;
     struct spfs_catalog_txn *txn;
-    uint32_t drive, pass;
+    uint32_t drive;
+    uint32_t pass; /* a round's own; others find it when the transaction begins */
     size_t items;
     uint64_t *seen; /* NULL: not collected */
     size_t seen_n, seen_cap;

@@ -215,7 +215,9 @@ static inline int fake_item(struct spfs_remote *r, struct spfs_op *op, struct sp
     if (f->offline || f->item_error)
         return f->offline ? f->offline : f->item_error;
     pthread_mutex_lock(&f->lock);
-    struct fake_item *i = fake_find(f, ref.drive_id, ref.item_id);
+    char root[40];
+    snprintf(root, sizeof(root), "%s-root", ref.drive_id);
+    struct fake_item *i = fake_find(f, ref.drive_id, strcmp(ref.item_id, "root") == 0 ? root : ref.item_id);
     struct fake_item copy = i ? *i : (struct fake_item){0};
     pthread_mutex_unlock(&f->lock);
     if (!i || copy.deleted)
