@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A server in memory for tests of the tree and the vfs: sites, drives, items, children pages and delta, with switches for what can go wrong.
- * Not locked: tests change it while nothing runs, or under `lock`. */
+ * Items are changed under `lock`; switches and counters are atomic. */
 #ifndef TESTS_UNIT_SYNC_FAKE_SERVER_H
 #define TESTS_UNIT_SYNC_FAKE_SERVER_H
 
@@ -23,7 +23,7 @@ struct fake_server {
     struct spfs_remote remote; /* first */
     pthread_mutex_t lock;
     struct fake_item items[512];
-    size_t n;
+    _Atomic size_t n;
     struct {
         char id[64], name[64], display[64], url[128];
         bool followed, listed;
@@ -34,14 +34,14 @@ struct fake_server {
         char id[32], site[64], name[64], url[160];
     } drives[16];
     size_t drives_n;
-    unsigned sequence;
+    _Atomic unsigned sequence;
     size_t page;             /* items a page */
-    int offline;             /* error of every call, 0 none */
-    int delta_error;         /* error of delta calls */
-    int gone_once;           /* next delta answers -ESTALE */
-    bool endless;            /* delta pages never end */
-    int item_error;
-    unsigned calls, children_calls, delta_calls, item_calls;
+    _Atomic int offline;             /* error of every call, 0 none */
+    _Atomic int delta_error;         /* error of delta calls */
+    _Atomic int gone_once;           /* next delta answers -ESTALE */
+    _Atomic bool endless;            /* delta pages never end */
+    _Atomic int item_error;
+    _Atomic unsigned calls, children_calls, delta_calls, item_calls;
     /* Called in delta before it answers, without the lock. */
     void (*before_delta)(struct fake_server *f);
 };
