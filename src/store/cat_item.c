@@ -150,10 +150,21 @@ static int choose_name(struct spfs_catalog_txn *t, struct put *p)
     return 0;
 }
 
-static struct str tag_of(const char *s, struct str old)
+/* Over-long and empty is as good as not said. */
+static const char *usable(const char *s, size_t size)
 {
-    struct str new = str_of(s);
-    return new.n && new.n < SPFS_TAG_SIZE ? new : old;
+    return s && *s && strlen(s) < size ? s : NULL;
+}
+
+static struct spfs_version version_of(const struct spfs_item *item)
+{
+    struct spfs_version v = spfs_item_version(item);
+    v.etag = usable(v.etag, SPFS_TAG_SIZE);
+    v.ctag = usable(v.ctag, SPFS_TAG_SIZE);
+    v.quickxor = usable(v.quickxor, 32);
+    if (v.size > SPFS_SIZE_MAX)
+        v.size = SPFS_SIZE_UNKNOWN;
+    return v;
 }
 
 static bool old_content_same(const struct put *p, const struct spfs_version *new)
@@ -179,19 +190,17 @@ static bool old_content_same(const struct put *p, const struct spfs_version *new
 /* Tags, size and content version. On the same content, what is known stays known; on another one, only what is said now counts. */
 static void choose_content(struct put *p)
 {
-    const struct spfs_item *item = p->item;
     const struct rec *old = &p->old.r;
     static const struct str none = {.p = "", .n = 0};
     struct rec *new = &p->new;
-    struct spfs_version v = spfs_item_version(item);
+    struct spfs_version v = version_of(p->item);
     bool was_file = p->known && old->kind == SPFS_KIND_FILE;
     bool same = p->known && (!was_file || old_content_same(p, &v));
-    bool size_said = new->kind == SPFS_KIND_FILE && item->size <= SPFS_SIZE_MAX;
-    struct str hash = str_of(item->quickxor);
-    new->etag = tag_of(item->etag, same ? old->etag : none);
-    new->ctag = tag_of(item->ctag, same ? old->ctag : none);
-    new->quickxor = hash.n && hash.n < 32 ? hash : same ? old->quickxor : none;
-    new->size = size_said ? item->size : 0;
+    bool size_said = new->kind == SPFS_KIND_FILE && v.size != SPFS_SIZE_UNKNOWN;
+    new->etag = v.etag ? str_of(v.etag) : same ? old->etag : none;
+    new->ctag = v.ctag ? str_of(v.ctag) : same ? old->ctag : none;
+    new->quickxor = v.quickxor ? str_of(v.quickxor) : same ? old->quickxor : none;
+    new->size = size_said ? v.size : 0;
     new->size_known = size_said;
     new->content = p->known ? old->content + (was_file && !same) : 1;
     p->content_changed = was_file && !same;
@@ -326,7 +335,8 @@ static int put_root(struct spfs_catalog_txn *t, struct put *p, uint32_t pass)
         lib.r.mtime_ns = p->item->mtime_ns;
     if (p->item->btime_ns != SPFS_TIME_UNKNOWN)
         lib.r.btime_ns = p->item->btime_ns;
-    lib.r.etag = tag_of(p->item->etag, lib.r.etag);
+    if (usable(p->item->etag, SPFS_TAG_SIZE))
+        lib.r.etag = str_of(p->item->etag);
     p->ino = d->ino;
     if (!err)
         err = cat_store(t, d->ino, &lib.r);

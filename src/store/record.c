@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Encoding and decoding of node and drive records. See record_i.h.
  *
- * Node: version, kind, flags (bytes); form (byte, see FORM_*); parent, drive, content, pass, stamp (varints); what form announces; name, id. */
+ * Node: version, kind, flags (bytes); form (byte, see FORM_*); parent, drive, content, pass, stamp (varints); what form announces; name, id.
+ * Tags and the hash are packed, see pack.c. */
 #include "record_i.h"
 
 #include <errno.h>
@@ -93,6 +94,13 @@ static struct str get_str(struct in *i, size_t max)
     return p ? (struct str){.p = (const char *)p, .n = (size_t)n} : (struct str){.p = "", .n = 0};
 }
 
+/* n bytes were unpacked; none: they make no sense. */
+static void skip(struct in *i, size_t n)
+{
+    i->at += n;
+    i->bad = i->bad || n == 0;
+}
+
 static uint64_t zigzag(int64_t v)
 {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
@@ -147,11 +155,11 @@ size_t rec_encode(const struct rec *r, unsigned char out[REC_MAX])
     if (r->listed_ms)
         put_num(&o, (uint64_t)r->listed_ms);
     if (tags) {
-        put_str(&o, r->etag);
-        put_str(&o, r->ctag);
+        o.at += pack_tag(r->etag, o.at);
+        o.at += pack_tag(r->ctag, o.at);
     }
     if (r->quickxor.n)
-        put_str(&o, r->quickxor);
+        o.at += pack_hash(r->quickxor, o.at);
     if (target) {
         put_num(&o, r->target);
         put_num(&o, r->view);
@@ -182,9 +190,13 @@ int rec_decode(const void *p, size_t size, struct rec *ret)
     ret->mtime_ns = form & FORM_MTIME ? get_time(&i) : SPFS_TIME_UNKNOWN;
     ret->btime_ns = form & FORM_BTIME ? get_time(&i) : SPFS_TIME_UNKNOWN;
     ret->listed_ms = form & FORM_LISTED ? (int64_t)get_num(&i) : 0;
-    ret->etag = form & FORM_TAGS ? get_str(&i, SPFS_TAG_SIZE - 1) : none;
-    ret->ctag = form & FORM_TAGS ? get_str(&i, SPFS_TAG_SIZE - 1) : none;
-    ret->quickxor = form & FORM_HASH ? get_str(&i, 31) : none;
+    ret->etag = ret->ctag = ret->quickxor = none;
+    if (form & FORM_TAGS) {
+        skip(&i, unpack_tag(i.at, (size_t)(i.end - i.at), ret->room.etag, &ret->etag));
+        skip(&i, unpack_tag(i.at, (size_t)(i.end - i.at), ret->room.ctag, &ret->ctag));
+    }
+    if (form & FORM_HASH)
+        skip(&i, unpack_hash(i.at, (size_t)(i.end - i.at), ret->room.quickxor, &ret->quickxor));
     ret->target = form & FORM_TARGET ? get_num(&i) : 0;
     ret->view = form & FORM_TARGET ? (uint32_t)get_num(&i) : 0;
     ret->target_drive = form & FORM_TARGET ? get_str(&i, SPFS_ID_SIZE - 1) : none;

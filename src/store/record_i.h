@@ -14,7 +14,8 @@ struct str {
     size_t n;
 };
 
-/* A node without its number. Strings are borrowed from wherever it was decoded. */
+/* A node without its number. Strings are borrowed from where it was decoded, tags and hash perhaps from `room`: never copy one by value and
+ * keep the copy longer than the original. */
 struct rec {
     uint64_t parent;
     uint32_t drive;
@@ -30,6 +31,9 @@ struct rec {
     uint32_t view;
     struct str name, id, etag, ctag, quickxor;
     struct str target_drive, target_id;
+    struct {
+        char etag[SPFS_TAG_SIZE], ctag[SPFS_TAG_SIZE], quickxor[32];
+    } room;
 };
 
 /* Length, at most REC_MAX: strings were bounded when they came in. */
@@ -39,6 +43,12 @@ void rec_to_node(const struct rec *r, uint64_t ino, struct spfs_node *ret);
 
 size_t drive_encode(const struct spfs_drive_rec *d, unsigned char out[DRIVE_MAX]);
 int drive_decode(const void *p, size_t size, struct spfs_drive_rec *ret);
+
+/* pack.c. Bytes written, at most one more than s has; bytes read, 0 when they make no sense. */
+size_t pack_tag(struct str s, unsigned char *out);
+size_t pack_hash(struct str s, unsigned char *out);
+size_t unpack_tag(const unsigned char *in, size_t size, char room[SPFS_TAG_SIZE], struct str *ret);
+size_t unpack_hash(const unsigned char *in, size_t size, char room[32], struct str *ret);
 
 static inline struct str str_of(const char *s)
 {
