@@ -6,7 +6,7 @@
  * and GONE (failed or done, out of the table, kept by the pins of readers that still look at it).
  * Who moves a slot: claimer PROBING; worker and data callback FETCHING → READY | GONE; committer READY → COMMITTING → FREE | LOOSE; readers LOOSE → FREE.
  * Invariants: a block has at most one slot in the table; it is claimed there before anybody looks in the cache on its behalf, and leaves the table only after its commit, so that a
- * block which is neither in the table nor then in the cache is nowhere. Bytes of a slot are visible up to range->got and only once range->proved.
+ * block which is neither in the table nor then in the cache is nowhere. Bytes of a slot are visible up to range_visible().
  * A slot is freed when it is out of the table and has no pins. file->refs counts opens, slots and ranges.
  *
  * Locks: one, fetch->lock (SPFS_RANK_FETCH). Everything below is guarded by it unless it says otherwise; the bytes of a FETCHING slot belong to the data callback. */
@@ -52,7 +52,7 @@ struct slot {
     uint64_t index;
     uint32_t len;
     enum slot_state state;
-    bool claimed;             /* in the table */
+    bool consumed;            /* somebody has read it to its end */
     struct range *range;      /* FETCHING */
     struct pin *pins;
     uint8_t *data;            /* BLOCK bytes of the pool, for ever */
@@ -106,7 +106,7 @@ struct spfs_fetch_file {
     bool told_stale;
     bool closed;              /* in the list of closed ones */
     struct ident *ident;
-    uint64_t *_Atomic *seen;  /* verified blocks, by chunks; no lock: bits are only ever set */
+    _Atomic uint64_t *_Atomic *seen; /* verified blocks, by chunks; no lock: bits are only ever set */
     uint64_t chunks;
 };
 
@@ -123,7 +123,7 @@ struct range {
     uint64_t off, len;
     uint64_t at;              /* bytes copied in; the data callback's own */
     uint64_t got;             /* bytes published; guarded by: lock, like all below */
-    uint64_t got_before;      /* when this attempt began */
+    uint64_t got_before;      /* when this attempt began: proved by an earlier one */
     bool proved, running, called_off, nearly_done;
     unsigned waiters;         /* pins that are not ready */
     unsigned done;            /* slots that are READY or beyond */
@@ -132,13 +132,20 @@ struct range {
     struct slot *slots[];
 };
 
+/* Bytes from the range's start that may be used. */
+static inline uint64_t range_visible_locked(const struct range *r)
+{
+    return r->proved ? r->got : r->got_before;
+}
+
 struct task; /* siblings */
 
 struct spfs_fetch {
     struct spfs_fetch_config config;
     struct spfs_lock lock;
     struct spfs_cond work, commit, room;
-    bool stopping, started;
+    bool stopping;            /* nothing new begins; ranges are being ended */
+    bool draining;            /* no worker is left: the committer ends once all is stored */
     pthread_t *workers;
     unsigned workers_running;
     pthread_t committer;
@@ -162,7 +169,7 @@ struct spfs_fetch {
     struct range *queue, **queue_end;
     struct range *running;
     unsigned running_ahead, running_siblings;
-    struct task *tasks, **tasks_end;
+    struct task *tasks, **tasks_end, *tasks_running;
     unsigned tasks_queued;
 
     struct spfs_fetch_stats stats; /* fetched_bytes, ranges, dropped */
@@ -176,6 +183,7 @@ struct slot *slot_find_locked(struct spfs_fetch *f, const struct spfs_fetch_file
 struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enum range_class class); /* NULL: no room for that class */
 void slot_gone_locked(struct slot *s);   /* out of the table; freed now or by its last pin */
 void slot_ready_locked(struct slot *s);
+void slot_loose_locked(struct slot *s);  /* whole, but not to be cached: kept while it may be of use */
 void slot_push(struct slot_queue *q, struct slot *s);
 struct slot *slot_pop(struct slot_queue *q);
 void slot_unlink(struct slot_queue *q, struct slot *s);
@@ -189,19 +197,22 @@ uint32_t file_block_len(const struct spfs_fetch_file *file, uint64_t index);
 void file_unref_locked(struct spfs_fetch_file *file);
 bool file_seen(const struct spfs_fetch_file *file, uint64_t index);
 void file_set_seen(struct spfs_fetch_file *file, uint64_t index);
-void ident_unref(struct ident *id);
+void ident_unref_locked(struct ident *id);
 /* A hold for work in the background: as open, without counting as an open file. NULL when there is none and no memory. */
 struct spfs_fetch_file *file_hold(struct spfs_fetch *f, const struct spfs_node *node, const char *drive_id);
+void file_release(struct spfs_fetch_file *file);
 
 /* fetch_claim.c: from missing blocks to ranges */
 struct claim {
     struct spfs_fetch_file *file;
-    const void *stream;
+    struct spfs_stream *stream; /* whose readahead; may be NULL */
     uint64_t demand_from, demand_to; /* blocks somebody waits for: always get through */
     uint64_t ahead_to;               /* blocks behind them that may be read ahead */
     enum range_class class;          /* of those behind */
     uint64_t piece;                  /* length of a range, bytes */
     unsigned started;                /* out: blocks that will be fetched */
+    unsigned live;                   /* out: blocks behind the demand that were in flight already */
+    uint64_t reached;                /* out: the block up to which there were buffers */
 };
 /* Claims, looks in the cache, queues ranges for the rest. r, where not NULL, has its missing blocks pinned when this returns.
  * 0, -ENOMEM, -ESHUTDOWN, or how the wait for a buffer ended. Without the lock. */

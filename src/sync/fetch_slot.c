@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+// SPDX-License-Identifier: GPL-3.0-or-later
 /* The pool of block buffers, the table of blocks in flight, and the holds that readers have on them.
  * The pool is one mapping, made once: pages are touched when a buffer is first used, reused most recent first, and given back to the system when nothing was in flight for a while.
  * Threads: any, under the fetch lock. */
@@ -101,7 +101,8 @@ struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enu
     f->slots_used++;
     f->touched = true;
     struct slot **b = bucket(f, file, index);
-    *s = (struct slot){.next = *b, .file = file, .index = index, .len = file_block_len(file, index), .state = SLOT_PROBING, .claimed = true, .data = s->data};
+    *s = (struct slot){.next = *b, .file = file, .index = index, .len = file_block_len(file, index), 
+                        .state = SLOT_PROBING, .data = s->data};
     *b = s;
     file->refs++;
     if (file->slots++ == 0)
@@ -133,7 +134,6 @@ void slot_gone_locked(struct slot *s)
     else if (s->state == SLOT_READY)
         slot_unlink(&f->ready, s);
     s->state = SLOT_GONE;
-    s->claimed = false;
     s->range = NULL;
     if (--file->slots == 0)
         f->active_files--;
@@ -152,9 +152,17 @@ void slot_ready_locked(struct slot *s)
         slot_push(&f->ready, s);
         commit_wake_locked(f);
     } else {
-        s->state = SLOT_LOOSE;
-        slot_push(&f->loose, s);
+        slot_loose_locked(s);
     }
+}
+
+void slot_loose_locked(struct slot *s)
+{
+    struct spfs_fetch *f = s->file->f;
+    s->state = SLOT_LOOSE;
+    slot_push(&f->loose, s);
+    if (!s->pins && (s->consumed || s->file->opens == 0))
+        slot_gone_locked(s);
 }
 
 void slot_push(struct slot_queue *q, struct slot *s)
@@ -195,12 +203,12 @@ static uint32_t usable(const struct slot *s)
 {
     if (s->state == SLOT_READY || s->state == SLOT_COMMITTING || s->state == SLOT_LOOSE)
         return s->len;
-    if (s->state != SLOT_FETCHING || !s->range->proved)
+    if (s->state != SLOT_FETCHING)
         return 0;
-    uint64_t start = s->index * BLOCK - s->range->off;
-    if (s->range->got <= start)
+    uint64_t start = s->index * BLOCK - s->range->off, got = range_visible_locked(s->range);
+    if (got <= start)
         return 0;
-    return s->range->got - start < s->len ? (uint32_t)(s->range->got - start) : s->len;
+    return got - start < s->len ? (uint32_t)(got - start) : s->len;
 }
 
 void pin_add_locked(struct reader *r, unsigned i, struct slot *s)
@@ -243,12 +251,14 @@ void pin_drop_locked(struct reader *r, unsigned i)
             s->range->waiters--;
     }
     p->slot = NULL;
+    if (p->ready && p->need == s->len && r->err == 0)
+        s->consumed = true;
     if (s->pins)
         return;
     if (s->state == SLOT_GONE)
         slot_free(r->file->f, s);
-    else if (s->state == SLOT_LOOSE && p->ready && p->need == s->len && r->err == 0)
-        slot_gone_locked(s); /* read to its end: the kernel has it now */
+    else if (s->state == SLOT_LOOSE && s->consumed)
+        slot_gone_locked(s); /* the kernel has it now */
 }
 
 void pins_satisfy_locked(struct slot *s, uint32_t bytes)

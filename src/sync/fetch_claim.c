@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* From missing blocks to ranges: claim them in the table, look in the cache without the lock, queue ranges for what is not there.
+ * The claim comes before the look, so that no block is fetched twice (see fetch_i.h). Readahead is cut to the buffers that are free for it; blocks that somebody waits for wait for a buffer.
+ * Threads: any, without the lock. */
+#include "fetch_i.h"
+
+struct claimed {
+    unsigned n;
+    struct slot *v[CLAIM_MAX];
+    bool there[CLAIM_MAX];
+};
+
+/* Blocks that readahead may still claim, 0 when so few that the request would not be worth it. */
+static uint64_t ahead_room(const struct spfs_fetch *f, const struct claim *c, uint64_t from)
+{
+    unsigned used = f->slots_used - f->loose.n;
+    unsigned limit = c->class == RANGE_SIBLING ? f->limit_sibling : f->limit_ahead;
+    uint64_t room = used < limit ? limit - used : 0;
+    uint64_t wanted = c->ahead_to - from, least = c->piece / BLOCK / 2;
+    return room < (wanted < least ? wanted : least) ? 0 : room;
+}
+
+/* False: the next block that somebody waits for has no buffer. */
+static bool claim_locked(struct claim *c, struct claimed *got)
+{
+    struct spfs_fetch *f = c->file->f;
+    uint64_t i = c->demand_from;
+    for (; i < c->demand_to && got->n < CLAIM_MAX; i++) {
+        if (slot_find_locked(f, c->file, i))
+            continue;
+        struct slot *s = slot_claim_locked(c->file, i, RANGE_DEMAND);
+        if (!s)
+            return false;
+        got->v[got->n++] = s;
+    }
+    unsigned live = 0;
+    uint64_t end = i + ahead_room(f, c, i);
+    for (; i < c->ahead_to && i < end && got->n < CLAIM_MAX; i++) {
+        struct slot *s = slot_find_locked(f, c->file, i);
+        if (s)
+            live++;
+        else if ((s = slot_claim_locked(c->file, i, c->class)) != NULL)
+            got->v[got->n++] = s;
+        else
+            break;
+    }
+    c->reached = i;
+    c->live = live;
+    return true;
+}
+
+/* Blocks that a reader waits for are verified here; others by whoever reads them. */
+static void probe(const struct claim *c, struct claimed *got)
+{
+    struct spfs_blocks *b = c->file->f->config.blocks;
+    struct spfs_blocks_txn *t = NULL;
+    if (!b || spfs_blocks_begin(b, &t) < 0)
+        return; /* as good as not cached */
+    for (unsigned i = 0; i < got->n; i++) {
+        const struct slot *s = got->v[i];
+        const void *p;
+        size_t len;
+        if (s->index >= c->demand_to || file_seen(c->file, s->index)) {
+            got->there[i] = spfs_blocks_has(t, c->file->ino, c->file->content, s->index);
+        } else if (spfs_blocks_get(t, c->file->ino, c->file->content, s->index, true, &p, &len) == 0 && len == s->len) {
+            got->there[i] = true;
+            file_set_seen(c->file, s->index);
+        }
+    }
+    spfs_blocks_end(t);
+}
+
+static void give_up_locked(struct slot **v, unsigned n, int err)
+{
+    for (unsigned i = 0; i < n; i++) {
+        pins_fail_locked(v[i], err, NULL);
+        slot_gone_locked(v[i]);
+    }
+}
+
+/* One run of consecutive blocks becomes ranges of about piece bytes. */
+static int queue_run_locked(struct claim *c, struct slot **v, unsigned n)
+{
+    unsigned piece = (unsigned)(c->piece / BLOCK);
+    unsigned parts = piece == 0 ? 1 : (n + piece / 2) / piece;
+    if (parts == 0)
+        parts = 1;
+    unsigned size = (n + parts - 1) / parts;
+    for (unsigned i = 0; i < n; i += size) {
+        unsigned k = n - i < size ? n - i : size;
+        enum range_class class = v[i]->index < c->demand_to ? RANGE_DEMAND : c->class;
+        int err = range_queue_locked(c, v + i, k, class);
+        if (err) {
+            give_up_locked(v + i, n - i, err);
+            return err;
+        }
+    }
+    c->started += n;
+    return 0;
+}
+
+static int settle_locked(struct claim *c, struct claimed *got)
+{
+    struct slot **v = got->v;
+    unsigned n = 0;
+    for (unsigned i = 0; i < got->n; i++) {
+        if (got->there[i])
+            give_up_locked(&v[i], 1, 0);
+        else
+            v[n++] = v[i];
+    }
+    if (c->file->f->stopping) {
+        give_up_locked(v, n, -ESHUTDOWN);
+        return -ESHUTDOWN;
+    }
+    int err = 0;
+    for (unsigned i = 0, k; i < n; i += k) {
+        for (k = 1; i + k < n && v[i + k]->index == v[i]->index + k;)
+            k++;
+        int e = queue_run_locked(c, v + i, k);
+        if (e)
+            err = e;
+    }
+    return err;
+}
+
+static void note_reach_locked(struct claim *c, bool cut)
+{
+    struct spfs_stream *s = c->stream;
+    if (!s)
+        return;
+    if (cut && s->ahead > c->reached * BLOCK)
+        s->ahead = c->reached * BLOCK;
+    else if (!cut && c->ahead_to > c->demand_to && c->started == 0 && c->live == 0 && s->ahead <= c->ahead_to * BLOCK)
+        s->ahead = 0; /* all of it is cached: no need to look ahead until something is missed */
+}
+
+int claim_run(struct claim *c, struct reader *r, struct spfs_op *op)
+{
+    struct spfs_fetch *f = c->file->f;
+    struct claimed got;
+    got.n = 0;
+    SPFS_LOCKED(&f->lock);
+    if (f->stopping)
+        return -ESHUTDOWN;
+    c->started = c->live = 0;
+    c->reached = c->demand_from;
+    bool whole = claim_locked(c, &got);
+    if (!whole && got.n == 0) {
+        f->room_waiters++;
+        int err = spfs_op_wait(op, &f->room, &f->lock);
+        f->room_waiters--;
+        return err;
+    }
+    for (unsigned i = 0; i < got.n; i++)
+        got.there[i] = false;
+    int err = 0;
+    if (got.n > 0) {
+        spfs_lock_drop(&f->lock);
+        probe(c, &got);
+        spfs_lock_take(&f->lock);
+        err = settle_locked(c, &got);
+    }
+    note_reach_locked(c, whole && c->reached < c->ahead_to);
+    for (unsigned i = 0; r && i < r->n; i++) {
+        struct slot *s = r->pins[i].slot ? NULL : slot_find_locked(f, c->file, r->first + i);
+        if (s)
+            pin_add_locked(r, i, s);
+    }
+    return err;
+}
