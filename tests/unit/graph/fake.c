@@ -8,7 +8,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct fake_step *steps;
 static size_t count, used_count;
-static bool used[64], any_order, delegated = true;
+static bool used[64], any_order, by_range, delegated = true;
 static unsigned throttled, renewals;
 static int renewal_error;
 
@@ -24,7 +24,7 @@ void fake_script(const struct fake_step *s, size_t n)
     count = n;
     used_count = 0;
     memset(used, 0, sizeof used);
-    any_order = false;
+    any_order = by_range = false;
     delegated = true;
     throttled = renewals = 0;
     renewal_error = 0;
@@ -33,6 +33,11 @@ void fake_script(const struct fake_step *s, size_t n)
 void fake_any_order(void)
 {
     any_order = true;
+}
+
+void fake_by_range(void)
+{
+    any_order = by_range = true;
 }
 
 void fake_end(void)
@@ -68,14 +73,27 @@ unsigned char fake_byte(uint64_t at)
     return (unsigned char)(at * 7 + at / 251 + 3);
 }
 
-static const struct fake_step *next_step(const char *line)
+static const char *range_of(const struct spfs_http_request *req)
+{
+    for (const char *const *h = req->headers; h && *h; h++)
+        if (spfs_starts(*h, "Range: "))
+            return *h + 7;
+    return "none";
+}
+
+static bool wants(const struct fake_step *s, const char *line, const char *range)
+{
+    return strstr(line, s->want) && (!by_range || !s->range || strcmp(s->range, range) == 0);
+}
+
+static const struct fake_step *next_step(const char *line, const char *range)
 {
     const struct fake_step *found = NULL;
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < count && !found; i++) {
         if (used[i])
             continue;
-        if (strstr(line, steps[i].want)) {
+        if (wants(&steps[i], line, range)) {
             found = &steps[i];
             used[i] = true;
             used_count++;
@@ -92,18 +110,14 @@ static const struct fake_step *next_step(const char *line)
 static void check(const struct fake_step *s, const struct spfs_http_request *req, const char *line)
 {
     bool seen = false;
-    const char *range = NULL;
     if (spfs_http_same_origin(req->url, FAKE_GRAPH) != (req->bearer && req->bearer->data))
         die("a token in the wrong place", line);
-    for (const char *const *h = req->headers; h && *h; h++) {
+    for (const char *const *h = req->headers; h && *h; h++)
         seen = seen || (s->header && strcmp(*h, s->header) == 0);
-        if (spfs_starts(*h, "Range: "))
-            range = *h;
-    }
     if (s->header && !seen)
         die("a header is missing", s->header);
-    if (s->range && (!range || strcmp(range + 7, s->range) != 0))
-        die("another range", range ? range : "none");
+    if (s->range && strcmp(range_of(req), s->range) != 0)
+        die("another range", range_of(req));
     if (s->sent && (!req->body || !strstr(req->body, s->sent)))
         die("another body", req->body ? (const char *)req->body : "none");
 }
@@ -164,7 +178,7 @@ int spfs_governor_perform(struct spfs_governor *g, struct spfs_http *h, struct s
     *ret = (struct spfs_http_response){0};
     spfs_buf_init(&ret->body, req->max_body ? req->max_body : (size_t)1 << 20);
     spfs_format(line, sizeof line, "%s %s", req->method, req->url);
-    const struct fake_step *s = next_step(line);
+    const struct fake_step *s = next_step(line, range_of(req));
     check(s, req, line);
     if (s->hook)
         s->hook();

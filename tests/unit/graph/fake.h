@@ -31,6 +31,7 @@ struct fake_step {
 
 void fake_script(const struct fake_step *steps, size_t n); /* borrowed until fake_end */
 void fake_any_order(void);     /* the first step not yet used that wants the request answers it */
+void fake_by_range(void);      /* the same, where Range must be right as well */
 void fake_end(void);           /* every step was used */
 unsigned fake_throttled(void); /* spfs_governor_throttled was called so often */
 unsigned fake_renewals(void);  /* tokens asked for in place of a refused one */
