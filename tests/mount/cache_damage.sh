@@ -24,7 +24,8 @@ for file in "${files[@]}"; do
 done
 
 note "flipped bytes in cached content are noticed"
-for file in $(find "$T/cache" -name data.mdb); do
+mapfile -d '' files < <(find "$T/cache" -name data.mdb -print0)
+for file in "${files[@]}"; do
     python3 - "$file" <<'END'
 import os, sys
 size = os.path.getsize(sys.argv[1])

@@ -11,9 +11,9 @@ library=$(sim_library)
 sim_op write "$library/big.bin" size 30000000
 warm
 sum=$(sim_hash "$library/big.bin")
-assert_eq "$(sha256sum <"$M$library/big.bin" | cut -d ' ' -f 1)" "$sum" "content with a full cache disk"
+assert_eq "$(hash_of "$M$library/big.bin")" "$sum" "content with a full cache disk"
 drop_pages "$M$library/big.bin"
-assert_eq "$(sha256sum <"$M$library/big.bin" | cut -d ' ' -f 1)" "$sum" "content, again"
+assert_eq "$(hash_of "$M$library/big.bin")" "$sum" "content, again"
 verify
 spfs_unmount
 umount "$T/small"

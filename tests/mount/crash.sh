@@ -7,10 +7,14 @@ library=$(sim_library)
 sim_op write "$library/data.bin" size 6000000
 warm
 sum=$(sim_hash "$library/data.bin")
-assert_eq "$(sha256sum <"$M$library/data.bin" | cut -d ' ' -f 1)" "$sum"
+assert_eq "$(hash_of "$M$library/data.bin")" "$sum"
 
 # Bytes reach the cache in batches: those that were there when the daemon died must not be fetched again.
-wait_until 20 test "$(getfattr --only-values -n user.spfs.state "$M$library/data.bin" 2>/dev/null)" = local
+all_cached()
+{
+    [ "$(getfattr --only-values -n user.spfs.state "$M$library/data.bin")" = local ]
+}
+wait_until 20 all_cached
 find "$M" | sort >"$T/before"
 kill -9 "$SPFS_PID"
 wait "$SPFS_PID" 2>/dev/null || true
@@ -19,7 +23,7 @@ assert_fails 'not connected|Input/output' ls "$M"
 sim_mark
 "$SPFS" mount sim: "$M" -o "$OPTIONS" </dev/null
 find "$M" | sort | diff "$T/before" - >&2 || fail "the listing changed"
-assert_eq "$(sha256sum <"$M$library/data.bin" | cut -d ' ' -f 1)" "$sum" "content after the crash"
+assert_eq "$(hash_of "$M$library/data.bin")" "$sum" "content after the crash"
 assert_eq "$(sim_requests '"_content" in r["path"]')" 0 "content requests after the crash"
 "$SPFS" unmount "$M"
 wait_until 20 no_daemons

@@ -175,7 +175,8 @@ sim_op()
     sim_change "$(python3 -c '
 import json, sys
 op = {"op": sys.argv[1], "path": sys.argv[2]}
-op.update(zip(sys.argv[3::2], sys.argv[4::2]))
+numbers = ("size", "seed", "mtime")
+op.update((k, int(v) if k in numbers else v) for k, v in zip(sys.argv[3::2], sys.argv[4::2]))
 print(json.dumps(op))' "$@")"
 }
 
@@ -196,6 +197,12 @@ print("/".join(sorted(json.load(sys.stdin))[0].split("/")[:3]))'
 sim_faults()
 {
     sim_curl -X POST -H 'Content-Type: application/json' -d "$1" "$SIM_URL/_sim/faults" >/dev/null
+}
+
+# sim_fired: how often the rules fired since they were set
+sim_fired()
+{
+    sim_curl "$SIM_URL/_sim/faults" | python3 -c 'import json, sys; print(sum(r["fired"] for r in json.load(sys.stdin)))'
 }
 
 sim_faults_clear()
@@ -244,19 +251,24 @@ value = compile(sys.argv[1], "request", "eval")
 print(sum(eval(value, {"r": json.loads(line)}) for line in sys.stdin))' "$1"
 }
 
-# sim_hash PATH: the sha256 of a file in the tenant
+# sim_hash PATH: the quickXorHash of a file of the tenant, as the server computes it
 sim_hash()
 {
-    sim_curl "$SIM_URL/_sim/hashes" | python3 -c '
+    sim_curl "$SIM_URL/_sim/hashes" -G --data-urlencode "path=$(dirname "$1")" | python3 -c '
 import json, sys
-print(json.load(sys.stdin)[sys.argv[1]]["sha256"])' "$1"
+print(json.load(sys.stdin)[sys.argv[1]]["quickXorHash"])' "$1"
+}
+
+# hash_of FILE: the same of a local file, "/dev/stdin" among them
+hash_of()
+{
+    "$SPFS_SIM" --quickxor "$1" | cut -d ' ' -f 1
 }
 
 # verify [MOUNT [PREFIX]]: reads every file back and compares it with the simulator's hashes
 verify()
 {
-    sim_curl "$SIM_URL/_sim/hashes" >"$T/hashes.json"
-    python3 "$TOP/scripts/lib/verify-tree.py" "${1:-$M}" "$T/hashes.json" "${2:-}"
+    python3 "$TOP/scripts/lib/verify-tree.py" "$SPFS_SIM" "$SIM_URL" "${1:-$M}" "${2:-}"
 }
 
 # ---------------------------------------------------------------------------------------------------- spfs

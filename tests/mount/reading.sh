@@ -17,7 +17,7 @@ for i in 0 1 2 3 4 5 6 7; do
     pids+=($!)
 done
 wait "${pids[@]}"
-assert_eq "$(sha256sum <"$large" | cut -d ' ' -f 1)" "$sum" "content of large.bin"
+assert_eq "$(hash_of "$large")" "$sum" "content of large.bin"
 for i in 0 1 2 3 4 5 6 7; do
     assert_eq "$(cat "$T/tail$i")" "$(tail -c +$((i * 2500000 + 1)) "$large" | sha256sum)" "reader $i"
 done
@@ -56,5 +56,5 @@ diff "$T/parallel" "$T/serial" >&2 || fail "parallel and serial reads differ"
 note "a second reader costs nothing, even when the kernel has forgotten the pages"
 sim_mark
 drop_pages "$large"
-assert_eq "$(sha256sum <"$large" | cut -d ' ' -f 1)" "$sum" "content from the cache"
+assert_eq "$(hash_of "$large")" "$sum" "content from the cache"
 assert_eq "$(sim_requests)" 0 "requests of a cached read"

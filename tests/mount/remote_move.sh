@@ -11,7 +11,7 @@ assert_eq "$(cat "$M$library/Old/Inner/file.txt")" content
 inode=$(stat -c %i "$M$library/Old/Inner/file.txt")
 
 cd "$M$library/Old/Inner"
-sim_op move "$library/Old" to "$library/Elsewhere/Renamed"
+sim_op move "$library/Old" to "$library/Elsewhere" name Renamed
 warm
 assert_eq "$(cat file.txt)" content "the file from inside the moved folder"
 assert_eq "$(cat "$M$library/Elsewhere/Renamed/Inner/file.txt")" content "the file at its new place"
