@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -103,6 +104,14 @@ static void publish(struct spfs_blocks *b)
     atomic_store_explicit(&b->blocks, b->totals.blocks, memory_order_relaxed);
 }
 
+/* LMDB keeps each block of a batch in memory of its own until the commit. By default glibc maps, or trims after each batch, pieces of that
+ * size, and the page faults then cost as much as the copy: keep what one batch takes. For the whole process, idempotent. */
+static void keep_batch_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
 static int open_env(struct spfs_blocks *b, const char *uuid, struct spfs_reason *reason)
 {
     /* Free pages and fragments need room beside the cap; address space is all that this costs. */
@@ -126,6 +135,7 @@ int spfs_blocks_open(const struct spfs_blocks_config *config, struct spfs_blocks
     if (!b)
         return spfs_fail(reason, -ENOMEM, "Out of memory.");
     memcpy(uuid, config->catalog_uuid, strnlen(config->catalog_uuid, 36));
+    keep_batch_memory();
     env_init(&b->env);
     int err = env_own(&b->env, config->dir, "blocks.lmdb", reason);
     if (!err)
