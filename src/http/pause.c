@@ -64,7 +64,8 @@ static int map_file(const char *file, struct shared **ret)
     void *p = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED)
         return -errno;
-    reset_if_stale(p); /* the lock ends with the descriptor */
+    reset_if_stale(p);
+    flock(fd, LOCK_UN); /* closing would not do: the mapping keeps the open file */
     *ret = p;
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static void must(bool ok)
@@ -250,4 +251,19 @@ void server_await(struct server *s, unsigned n)
     while (s->value < n)
         pthread_cond_wait(&s->changed, &s->lock);
     pthread_mutex_unlock(&s->lock);
+}
+
+bool server_await_ms(struct server *s, unsigned n, unsigned ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_nsec += (long)ms * 1000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&s->lock);
+    while (s->value < n && pthread_cond_timedwait(&s->changed, &s->lock, &t) == 0)
+        ;
+    bool reached = s->value >= n;
+    pthread_mutex_unlock(&s->lock);
+    return reached;
 }

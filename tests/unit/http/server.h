@@ -55,6 +55,7 @@ unsigned server_connections(struct server *s);
 /* A number that test and handler share: raise it, wait until it is at least n. */
 void server_raise(struct server *s);
 void server_await(struct server *s, unsigned n);
+bool server_await_ms(struct server *s, unsigned n, unsigned ms); /* false when it did not come to that in time */
 
 bool peer_send(struct peer *p, const void *data, size_t n);
 bool peer_text(struct peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

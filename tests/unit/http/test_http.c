@@ -590,7 +590,7 @@ static void *hammer(void *arg)
     for (int i = 0; i < 40; i++) {
         struct call c = {.req = {.method = "GET", .url = url}};
         call_start(&c);
-        if (test_random(&seed) % 3 == 0)
+        if (test_next(&seed) % 3 == 0)
             spfs_op_cancel(&c.op);
         int err = call_end(&c);
         if (err != 0 && err != -EINTR)
