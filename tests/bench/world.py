@@ -17,7 +17,7 @@ import time
 import urllib.parse
 import urllib.request
 
-GRAPH, LOGIN = "graph.microsoft.com", "login.microsoftonline.com"
+GRAPH, LOGIN, FILES = HOSTS = "graph.microsoft.com", "login.microsoftonline.com", "contoso.sharepoint.com"
 TENANT, CLIENT, SECRET = "contoso.example", "11111111-1111-1111-1111-111111111111", "sim-secret"
 
 
@@ -91,11 +91,11 @@ class World:
             fcntl.ioctl(control, 0x8914, struct.pack("16sh22x", b"lo", flags | 1))
         hosts = self.path("hosts")
         with open(hosts, "w", encoding="ascii") as file:
-            file.write("127.0.0.1 localhost %s %s\n" % (GRAPH, LOGIN))
+            file.write("127.0.0.1 localhost %s\n" % " ".join(HOSTS))
         run("mount", "--bind", hosts, "/etc/hosts")
         self.cert, self.key = self.path("cert.pem"), self.path("key.pem")
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=spfs-sim", "-addext", "subjectAltName=DNS:%s,DNS:%s,IP:127.0.0.1" % (GRAPH, LOGIN),
+            "-subj", "/CN=spfs-sim", "-addext", "subjectAltName=" + ",".join("DNS:" + h for h in HOSTS),
             "-keyout", self.key, "-out", self.cert, stderr=subprocess.DEVNULL)
         self.count = 0
 
@@ -131,7 +131,8 @@ class Sim:
         command = [world.sim, "--preset", preset, "--log", self.log, "--ready-file", ready,
                    "--port", "443" if tls else "0"] + [str(o) for o in options]
         if tls:
-            command += ["--tls-cert", world.cert, "--tls-key", world.key]
+            # rclone adds its token to downloads too; the hosts of the real service let that pass.
+            command += ["--tls-cert", world.cert, "--tls-key", world.key, "--content-host", FILES, "--tolerate-auth"]
         with open(self.log + ".out", "w", encoding="utf-8") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out)
         wait_for(lambda: self.process.poll() is not None or (os.path.exists(ready) and os.path.getsize(ready)),
