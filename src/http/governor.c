@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The governor. Purpose: governor.h; the shared pause: pause_i.h.
  * States of a waiter: queued → granted (it holds a slot, and perhaps the right to probe) → left.
- * Invariants: used ≤ limit of its kind, and limit shrinks to a half when a pause begins and grows by one a window of good replies;
- * nobody is granted while the pause lasts; exactly one is granted after it until that one is answered.
- * Threads: lock (SPFS_RANK_GOVERNOR) guards all fields; not held while a request is under way. Another process's pause is seen when
- * a slot is granted; its end is seen by looking every SLICE_MS. */
+ * Invariants: used ≤ limit of its kind, and limit shrinks to a half when a pause begins and grows by one a
+ * window of good replies; nobody is granted while the pause lasts; exactly one is granted after it until that
+ * one is answered. Threads: lock (SPFS_RANK_GOVERNOR) guards all fields; not held while a request is under
+ * way. Another process's pause is seen when a slot is granted; its end is seen by looking every SLICE_MS. */
 #include "http_i.h"
 #include "pause_i.h"
 
@@ -36,11 +36,12 @@ struct lane {
 struct spfs_governor {
     struct pause *pause;
     struct spfs_lock lock;
-    struct lane lanes[2];               /* guarded by: lock; META, transfers */
-    struct spfs_governor_stats stats;   /* guarded by: lock */
+    struct lane lanes[2];             /* guarded by: lock; META, transfers */
+    struct spfs_governor_stats stats; /* guarded by: lock */
 };
 
-int spfs_governor_new(const struct spfs_governor_config *config, struct spfs_governor **ret, struct spfs_reason *reason)
+int spfs_governor_new(const struct spfs_governor_config *config, struct spfs_governor **ret,
+                      struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_governor *g = calloc(1, sizeof(*g));
     if (!g)
@@ -167,13 +168,15 @@ static int wait_locked(struct spfs_governor *g, struct spfs_http *h, struct spfs
                              (unsigned long long)((until - now + 999) / 1000));
         int err = nap_locked(g, op, &w->cond, closed ? until - now : SLICE_MS);
         if (err)
-            return spfs_fail(reason, err, err == -EINTR ? "the request was cancelled" : "no request could be sent in time");
+            return spfs_fail(reason, err,
+                             err == -EINTR ? "the request was cancelled"
+                                           : "no request could be sent in time");
     }
     return 0;
 }
 
-static int enter(struct spfs_governor *g, struct spfs_http *h, struct spfs_op *op, const struct spfs_http_request *req,
-                 struct waiter *w, struct spfs_reason *reason)
+static int enter(struct spfs_governor *g, struct spfs_http *h, struct spfs_op *op,
+                 const struct spfs_http_request *req, struct waiter *w, struct spfs_reason *reason)
 {
     SPFS_LOCKED(&g->lock);
     *w = (struct waiter){.lane = &g->lanes[req->kind == SPFS_HTTP_META ? 0 : 1], .urgency = op->urgency};
@@ -223,7 +226,7 @@ static void leave(struct spfs_governor *g, struct waiter *w, int err, const stru
     g->stats.requests++;
     if (ret->head.status >= 200)
         g->stats.offline = false;
-    else if (err == -ENETUNREACH)
+    else if (err == -ENETUNREACH && !ret->sent)
         g->stats.offline = true;
     if (is_throttle(&ret->head))
         throttled_locked(g, ret->head.retry_after_ms);
@@ -257,7 +260,8 @@ static int on_data(void *ctx, const void *data, size_t n)
 }
 
 static int send_request(struct spfs_governor *g, struct waiter *w, struct spfs_http *h, struct spfs_op *op,
-                        const struct spfs_http_request *req, struct spfs_http_response *ret, struct spfs_reason *reason)
+                        const struct spfs_http_request *req, struct spfs_http_response *ret,
+                        struct spfs_reason *reason)
 {
     struct probing p = {.g = g, .w = w, .req = req};
     struct spfs_http_request hooked = *req;
@@ -274,11 +278,12 @@ static int send_request(struct spfs_governor *g, struct waiter *w, struct spfs_h
 
 enum next_step { STEP_END, STEP_PAUSE, STEP_BACKOFF };
 
-static enum next_step judge(const struct spfs_http_request *req, const struct spfs_http_response *ret, int err)
+static enum next_step judge(const struct spfs_http_request *req, const struct spfs_http_response *ret,
+                            int err)
 {
     int status = ret->head.status;
     bool once = strcmp(req->method, "POST") == 0 && !req->idempotent;
-    if (req->data && status / 100 == 2)
+    if ((req->data || req->head) && status / 100 == 2)
         return STEP_END; /* its owner has seen a part */
     if (!err && is_throttle(&ret->head))
         return STEP_PAUSE;
@@ -338,7 +343,7 @@ int spfs_governor_perform(struct spfs_governor *g, struct spfs_http *h, struct s
                 return spfs_fail(reason, waited, "the request was given up while it waited to be repeated");
         }
         count_retry(g);
-        again.fresh_connection = req->fresh_connection || ret->head.status == 503;
+        again.fresh_connection = req->fresh_connection || ret->head.status == 503 || err == -ETIMEDOUT;
         spfs_http_response_done(ret);
         *ret = (struct spfs_http_response){0};
     }

@@ -46,7 +46,8 @@ static bool parse_range(struct spfs_http_head *h, const char *s, const char *end
     if (end - s < 6 || strncasecmp(s, "bytes ", 6) != 0)
         return false;
     s += 6;
-    if (!take_u64(&s, end, &from) || s >= end || *s++ != '-' || !take_u64(&s, end, &to) || s >= end || *s++ != '/')
+    if (!take_u64(&s, end, &from) || s >= end || *s++ != '-' || !take_u64(&s, end, &to) || s >= end ||
+        *s++ != '/')
         return false;
     if (end - s == 1 && *s == '*')
         s++;
@@ -79,7 +80,8 @@ static bool parse_seconds(const char *s, int64_t *ret_ms)
     return true;
 }
 
-/* Seconds or an HTTP date; a date counts from the server's own Date, so that a wrong local clock does not matter. -1: neither. */
+/* Seconds or an HTTP date; a date counts from the server's own Date, so that a wrong local clock does not
+ * matter. -1: neither. */
 static int64_t parse_retry(const char *s, int64_t date_ns)
 {
     int64_t ms;
@@ -204,7 +206,8 @@ static int finish(struct head_parser *p)
     h->retry_after_ms = parse_retry(p->retry_after, h->date_ns);
     int64_t reset;
     /* A successful reply announces its budget too; only a refusal makes it a wait. */
-    if ((h->status == 429 || h->status == 503) && parse_seconds(p->ratelimit_reset, &reset) && reset > h->retry_after_ms)
+    if ((h->status == 429 || h->status == 503) && parse_seconds(p->ratelimit_reset, &reset) &&
+        reset > h->retry_after_ms)
         h->retry_after_ms = reset;
     return 1;
 }

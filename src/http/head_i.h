@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The head of a reply, line by line, into struct spfs_http_head.
  *
- * Nothing a server says is trusted: lines and bytes are counted, names compare without case, a value too long for its field counts
- * as absent, a malformed Content-Range as none. Call order: any number of head_line; each status line starts afresh (1xx replies). */
+ * Nothing a server says is trusted: lines and bytes are counted, names compare without case, a value too long
+ * for its field counts as absent, a malformed Content-Range as none. Call order: any number of head_line;
+ * each status line starts afresh (1xx replies). */
 #ifndef SPFS_HTTP_HEAD_I_H
 #define SPFS_HTTP_HEAD_I_H
 
@@ -22,7 +23,8 @@ struct head_parser {
 };
 
 void head_init(struct head_parser *p, struct spfs_http_head *head);
-/* One line with or without its CR LF. 0 to go on, 1 when it ended the final head (not that of a 1xx), -EPROTO when malformed or too much. */
+/* One line with or without its CR LF. 0 to go on, 1 when it ended the final head (not that of a 1xx), -EPROTO
+ * when malformed or too much. */
 int head_line(struct head_parser *p, const char *line, size_t n);
 
 #endif

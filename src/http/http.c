@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The engine: the thread that owns the multi handle.
- * States: new → running → stopped. A transfer is submitted → waiting (more than active_max at once) → active → done.
- * Invariants: a transfer is on exactly one of the lists; `done` is set after its easy handle left the multi handle; the engine holds
- * no lock while libcurl or a callback runs.
- * Threads: lock (SPFS_RANK_HTTP) guards the submissions and `done`. spfs_op_cancel calls wake() with the op's lock held,
- * so wake only sets flags. Deadlines and stalls are looked at when the earliest of them is due, or when a flag says so. */
+ * States: new → running → stopped. A transfer is submitted → waiting (more than active_max at once) → active
+ * → done. Invariants: a transfer is on exactly one of the lists; `done` is set after its easy handle left the
+ * multi handle; the engine holds no lock while libcurl or a callback runs. Threads: lock (SPFS_RANK_HTTP)
+ * guards the submissions and `done`. spfs_op_cancel calls wake() with the op's lock held, so wake only sets
+ * flags. Deadlines and stalls are looked at when the earliest of them is due, or when a flag says so. */
 #include "http_i.h"
 
 #include <spfs/base/clock.h>
@@ -14,7 +14,8 @@
 #include <signal.h>
 #include <string.h>
 
-enum { ACTIVE_DEFAULT = 32, POLL_MAX_MS = 1000 };
+/* A poll's clock stands still in suspend: while anything is under way it is looked at every second, too. */
+enum { ACTIVE_DEFAULT = 32, POLL_BUSY_MS = 1000, POLL_IDLE_MS = 60000 };
 
 static void wake(void *ctx)
 {
@@ -201,8 +202,8 @@ static void *engine(void *arg)
     block_sigpipe();
     while (turn(h)) {
         uint64_t wait = h->due_ms > h->now_ms ? h->due_ms - h->now_ms : 0;
-        /* The bound matters after a suspend only, during which the poll's clock stands still. */
-        curl_multi_poll(h->multi, NULL, 0, wait < POLL_MAX_MS ? (int)wait : POLL_MAX_MS, NULL);
+        int most = h->active || h->waiting ? POLL_BUSY_MS : POLL_IDLE_MS;
+        curl_multi_poll(h->multi, NULL, 0, wait < (uint64_t)most ? (int)wait : most, NULL);
     }
     end_all(h);
     return NULL;
@@ -235,21 +236,23 @@ int spfs_http_new(const struct spfs_http_config *config, struct spfs_http **ret,
         copy_text(config->user_agent, &h->user_agent))
         return spfs_fail(reason, -ENOMEM, "out of memory");
     if (h->ca_file && access(h->ca_file, R_OK) < 0)
-        return spfs_fail(reason, -errno, "the file of certificates %s cannot be read: %s", h->ca_file, strerror(errno));
+        return spfs_fail(reason, -errno, "the file of certificates %s cannot be read: %s", h->ca_file,
+                         strerror(errno));
     *ret = TAKE(h);
     return 0;
 }
 
 int spfs_http_start(struct spfs_http *h)
 {
-    h->multi = curl_multi_init();
+    SPFS_LOCKED(&h->lock);
+    if (h->state != ENGINE_NEW)
+        return -ESHUTDOWN;
+    if (!h->multi)
+        h->multi = curl_multi_init();
     if (!h->multi)
         return -ENOMEM;
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->active_max);
-    SPFS_LOCKED(&h->lock);
-    if (h->state != ENGINE_NEW)
-        return -ESHUTDOWN;
     int err = spfs_thread_start(&h->thread, "spfs-http", engine, h);
     if (!err)
         h->state = ENGINE_RUNNING;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the engine (http.c) and one transfer (transfer.c) share.
  *
- * A transfer lives on the stack of the thread that waits for it in spfs_http_perform. It is the engine's from submission until `done`:
- * the engine takes it off the multi handle first, so that afterwards nobody touches the caller's buffers. */
+ * A transfer lives on the stack of the thread that waits for it in spfs_http_perform. It is the engine's from
+ * submission until `done`: the engine takes it off the multi handle first, so that afterwards nobody touches
+ * the caller's buffers. */
 #ifndef SPFS_HTTP_HTTP_I_H
 #define SPFS_HTTP_HTTP_I_H
 
@@ -15,12 +16,7 @@
 #include <curl/curl.h>
 #include <stdatomic.h>
 
-enum {
-    TRANSFER_HEADERS_MAX = 24,
-    CONNECT_MS = 10000,
-    STALL_MS = 20000,
-    BUFFER_BYTES = 512 * 1024
-};
+enum { TRANSFER_HEADERS_MAX = 24, CONNECT_MS = 10000, STALL_MS = 20000, BUFFER_BYTES = 512 * 1024 };
 
 struct transfer {
     struct transfer *next;
@@ -29,7 +25,8 @@ struct transfer {
     struct spfs_http_response *ret;      /* borrowed until done */
     struct spfs_op *op;                  /* borrowed until done */
     struct url_origin origin;
-    struct curl_slist lines[TRANSFER_HEADERS_MAX]; /* nodes of the list given to libcurl, which copies neither nodes nor text */
+    struct curl_slist lines[TRANSFER_HEADERS_MAX]; /* nodes of the list given to libcurl, which copies neither
+                                                      nodes nor text */
     struct spfs_secret authorization;
     uint64_t submitted_us;
     uint64_t stall_ms;
@@ -57,12 +54,12 @@ struct spfs_http {
     enum { ENGINE_NEW, ENGINE_RUNNING, ENGINE_STOPPED } state; /* guarded by: lock */
     struct transfer *submitted, **submitted_tail;              /* guarded by: lock */
     pthread_t thread;
-    CURLM *multi;           /* from start to free; others only wake it */
-    atomic_bool attention;  /* something was submitted, cancelled or stopped */
+    CURLM *multi;          /* from start to free; others only wake it */
+    atomic_bool attention; /* something was submitted, cancelled or stopped */
 
     /* The engine's thread only. */
-    uint64_t now_ms;  /* read once a round */
-    uint64_t due_ms;  /* when a transfer has to be looked at again */
+    uint64_t now_ms; /* read once a round */
+    uint64_t due_ms; /* when a transfer has to be looked at again */
     struct transfer *waiting, *active;
     unsigned active_count;
     CURL *idle[32];
@@ -73,8 +70,8 @@ struct spfs_http {
 bool http_is_running(struct spfs_http *h);
 
 /* Caller's thread: checks the request and builds its header lines. 0, -EPERM, -EINVAL, -ENOMEM. */
-int transfer_init(struct transfer *x, struct spfs_http *h, struct spfs_op *op, const struct spfs_http_request *req,
-                  struct spfs_http_response *ret);
+int transfer_init(struct transfer *x, struct spfs_http *h, struct spfs_op *op,
+                  const struct spfs_http_request *req, struct spfs_http_response *ret);
 void transfer_done(struct transfer *x);
 /* Engine's thread: sets all options of x->easy. 0, -ENOMEM, -EINVAL. */
 int transfer_setup(struct transfer *x);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The shared pause. States and invariants: pause_i.h. Any thread, any process; the file's lock is held only while it is set up. */
+/* The shared pause. States and invariants: pause_i.h. Any thread, any process; the file's lock is held only
+ * while it is set up. */
 #include "pause_i.h"
 
 #include <errno.h>

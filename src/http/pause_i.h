@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The pause of one account, shared by the processes of this machine.
  *
- * States: open (until 0) → paused (until in the future) → due (until passed): one probe goes first → open, or paused again.
- * All words are atomics in a mapped file, so that a process killed at any point leaves nothing locked: a probe is a lease that runs out.
- * Times are on the boot clock, which no change of the wall clock moves; the id of the boot is kept beside them, so that a reboot
- * voids the file; an end further away than PAUSE_MAX_MS is void as well. */
+ * States: open (until 0) → paused (until in the future) → due (until passed): one probe goes first → open, or
+ * paused again. All words are atomics in a mapped file, so that a process killed at any point leaves nothing
+ * locked: a probe is a lease that runs out. Times are on the boot clock, which no change of the wall clock
+ * moves; the id of the boot is kept beside them, so that a reboot voids the file; an end further away than
+ * PAUSE_MAX_MS is void as well. */
 #ifndef SPFS_HTTP_PAUSE_I_H
 #define SPFS_HTTP_PAUSE_I_H
 
@@ -22,8 +23,8 @@ int pause_open(const char *file, struct pause **ret, struct spfs_reason *reason)
 void pause_close(struct pause *p);
 /* ret_until: end of the pause on spfs_now_ms; 0 when open. */
 enum pause_gate pause_look(struct pause *p, uint64_t now_ms, uint64_t *ret_until);
-/* A throttled reply. retry_after_ms -1: it did not say; then, and when throttled again and again, the wait doubles.
- * True when this began a pause, false when it only met one. */
+/* A throttled reply. retry_after_ms -1: it did not say; then, and when throttled again and again, the wait
+ * doubles. True when this began a pause, false when it only met one. */
 bool pause_raise(struct pause *p, uint64_t now_ms, int64_t retry_after_ms);
 /* When due: the right to send the one probe. False: somebody else has it. */
 bool pause_take_probe(struct pause *p, uint64_t now_ms, uint64_t *ret_lease);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One transfer: its options, its callbacks, what its end means.
- * Threads: init, done and fail on the caller's; the rest on the engine's. No lock is taken here: a callback runs for every
- * 16 KiB of a download. The clock is the engine's, read once a round. */
+ * Threads: init, done and fail on the caller's; the rest on the engine's. No lock is taken here: a callback
+ * runs for every 16 KiB of a download. The clock is the engine's, read once a round. */
 #include "http_i.h"
 
 #include <spfs/base/clock.h>
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 
 static bool has_body(const struct spfs_http_request *req)
 {
@@ -76,8 +80,8 @@ static int build_lines(struct transfer *x)
     return err;
 }
 
-int transfer_init(struct transfer *x, struct spfs_http *h, struct spfs_op *op, const struct spfs_http_request *req,
-                  struct spfs_http_response *ret)
+int transfer_init(struct transfer *x, struct spfs_http *h, struct spfs_op *op,
+                  const struct spfs_http_request *req, struct spfs_http_response *ret)
 {
     *x = (struct transfer){.h = h, .op = op, .req = req, .ret = ret, .moved_ms = UINT64_MAX};
     x->stall_ms = req->stall_ms ? req->stall_ms : STALL_MS;
@@ -103,14 +107,17 @@ int transfer_fail(const struct transfer *x, int err, struct spfs_reason *reason)
     const char *host = x->origin.host;
     switch (err) {
     case -EPERM:
-        return spfs_fail(reason, err, "%s may not be contacted: only https addresses are, or http ones on this machine", host);
+        return spfs_fail(reason, err,
+                         "%s may not be contacted: only https addresses are, or http ones on this machine",
+                         host);
     case -ENETUNREACH:
         return spfs_fail(reason, err, "%s cannot be reached (%s); check the network connection", host,
                          x->curl_text[0] ? x->curl_text : "no connection");
     case -ECONNRESET:
         return spfs_fail(reason, err, "the connection to %s broke in the middle of a reply", host);
     case -EPROTO:
-        return spfs_fail(reason, err, "%s cannot be talked to: %s", host, x->curl_text[0] ? x->curl_text : "its reply is malformed");
+        return spfs_fail(reason, err, "%s cannot be talked to: %s", host,
+                         x->curl_text[0] ? x->curl_text : "its reply is malformed");
     case -ETIMEDOUT:
         return spfs_fail(reason, err, "%s did not answer in time", host);
     case -EINTR:
@@ -120,14 +127,15 @@ int transfer_fail(const struct transfer *x, int err, struct spfs_reason *reason)
     case -ESHUTDOWN:
         return spfs_fail(reason, err, "the request to %s was given up, since spfs is stopping", host);
     default:
-        return spfs_fail(reason, err, "the request to %s failed: %s", host, err < 0 ? strerror(-err) : "ended by its owner");
+        return spfs_fail(reason, err, "the request to %s failed: %s", host,
+                         err < 0 ? strerror(-err) : "ended by its owner");
     }
 }
 
 /* ---- callbacks; the engine's thread ---- */
 
-/* The connection stands and the request goes out. libcurl repeats a request by itself when a kept connection turns out to be dead:
- * harmless unless the request must not be sent twice. */
+/* The connection stands and the request goes out. libcurl repeats a request by itself when a kept connection
+ * turns out to be dead: harmless unless the request must not be sent twice. */
 static int on_ready(void *ctx, char *ip, char *local_ip, int port, int local_port)
 {
     struct transfer *x = ctx;
@@ -137,6 +145,16 @@ static int on_ready(void *ctx, char *ip, char *local_ip, int port, int local_por
     x->sent = true;
     x->moved_ms = x->h->now_ms;
     return CURL_PREREQFUNC_OK;
+}
+
+/* A connection that died silently (suspend, another network) must not keep its requests waiting: bytes that
+ * stay unacknowledged end it. */
+static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+    unsigned ms = STALL_MS;
+    (void)ctx, (void)purpose;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+    return CURL_SOCKOPT_OK;
 }
 
 static int begin_body(struct transfer *x)
@@ -308,6 +326,8 @@ static void set_callbacks(struct options *o, struct transfer *x)
     set_ptr(o, CURLOPT_SEEKDATA, x);
     if (o->code == CURLE_OK)
         o->code = curl_easy_setopt(o->easy, CURLOPT_PREREQFUNCTION, on_ready);
+    if (o->code == CURLE_OK)
+        o->code = curl_easy_setopt(o->easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
     if (o->code == CURLE_OK)
         o->code = curl_easy_setopt(o->easy, CURLOPT_HEADERFUNCTION, on_header);
     if (o->code == CURLE_OK)

@@ -36,15 +36,17 @@ bool url_parse(const char *url, struct url_origin *ret)
     CURL_TEXT char *password = NULL;
     if (!u || !url || curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
         return false;
-    if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK || curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK)
+    if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK ||
+        curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK)
         return false;
-    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
         curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK)
         return false;
     struct url_origin o = {.tls = strcasecmp(scheme, "https") == 0};
     uint64_t number;
-    if ((!o.tls && strcasecmp(scheme, "http") != 0) || host[0] == '\0' || !spfs_copy(o.host, sizeof(o.host), host) ||
-        !spfs_parse_u64(port, 65535, &number))
+    if ((!o.tls && strcasecmp(scheme, "http") != 0) || host[0] == '\0' ||
+        !spfs_copy(o.host, sizeof(o.host), host) || !spfs_parse_u64(port, 65535, &number))
         return false;
     for (char *p = o.host; *p; p++)
         if (*p >= 'A' && *p <= 'Z')
@@ -64,5 +66,6 @@ bool spfs_http_url_allowed(const char *url)
 bool spfs_http_same_origin(const char *a, const char *b)
 {
     struct url_origin x, y;
-    return url_parse(a, &x) && url_parse(b, &y) && x.tls == y.tls && x.port == y.port && strcmp(x.host, y.host) == 0;
+    return url_parse(a, &x) && url_parse(b, &y) && x.tls == y.tls && x.port == y.port &&
+           strcmp(x.host, y.host) == 0;
 }

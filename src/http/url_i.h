@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Addresses, taken apart by the same parser that sends to them: libcurl's, so that the two can never disagree about the host. */
+/* Addresses, taken apart by the same parser that sends to them: libcurl's, so that the two can never disagree
+ * about the host. */
 #ifndef SPFS_HTTP_URL_I_H
 #define SPFS_HTTP_URL_I_H
 

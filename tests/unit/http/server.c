@@ -53,7 +53,8 @@ bool peer_text(struct peer *p, const char *fmt, ...)
 
 bool peer_reply(struct peer *p, int status, const char *lines, const char *body)
 {
-    return peer_text(p, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body), lines ? lines : "", body);
+    return peer_text(p, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body),
+                     lines ? lines : "", body);
 }
 
 bool peer_hold(struct peer *p)
@@ -183,7 +184,8 @@ void server_start_tls(struct server *s, bool (*handle)(struct peer *p), void *ct
     socklen_t n = sizeof(a);
     *s = (struct server){.handle = handle, .ctx = ctx, .tls = tls};
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int err = bind(s->fd, (struct sockaddr *)&a, n) || listen(s->fd, 128) || getsockname(s->fd, (struct sockaddr *)&a, &n);
+    int err = bind(s->fd, (struct sockaddr *)&a, n) || listen(s->fd, 128) ||
+              getsockname(s->fd, (struct sockaddr *)&a, &n);
     must(s->fd >= 0 && !err);
     s->port = ntohs(a.sin_port);
     pthread_mutex_init(&s->lock, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A small scripted server on the loopback interface for the tests of this folder: plain sockets, a thread a connection.
- * The handler is called once a request, on the connection's thread, with the body read already; it answers with peer_* and returns whether the
- * connection goes on. Nothing sleeps: peer_hold waits until the client closes or the server stops. */
+/* A small scripted server on the loopback interface for the tests of this folder: plain sockets, a thread a
+ * connection. The handler is called once a request, on the connection's thread, with the body read already;
+ * it answers with peer_* and returns whether the connection goes on. Nothing sleeps: peer_hold waits until
+ * the client closes or the server stops. */
 #ifndef SPFS_TEST_HTTP_SERVER_H
 #define SPFS_TEST_HTTP_SERVER_H
 
@@ -19,18 +20,18 @@ struct peer {
     struct server *server;
     void *ctx; /* the server's when the request came */
     int fd;
-    void *tls;          /* SSL *, when the server speaks TLS */
-    unsigned requests;  /* on this connection, this one included */
-    unsigned number;    /* of this request on this server, from 1 */
+    void *tls;         /* SSL *, when the server speaks TLS */
+    unsigned requests; /* on this connection, this one included */
+    unsigned number;   /* of this request on this server, from 1 */
     char head[SERVER_HEAD];
-    uint64_t body_len;  /* read and dropped */
-    uint8_t body_sum;   /* of its bytes, to tell bodies apart */
+    uint64_t body_len; /* read and dropped */
+    uint8_t body_sum;  /* of its bytes, to tell bodies apart */
 };
 
 struct server {
     bool (*handle)(struct peer *p); /* guarded by: lock */
     void *ctx;                      /* guarded by: lock */
-    void *tls; /* SSL_CTX *, or NULL */
+    void *tls;                      /* SSL_CTX *, or NULL */
     int fd;
     unsigned port;
     pthread_t acceptor;
@@ -55,7 +56,8 @@ unsigned server_connections(struct server *s);
 /* A number that test and handler share: raise it, wait until it is at least n. */
 void server_raise(struct server *s);
 void server_await(struct server *s, unsigned n);
-bool server_await_ms(struct server *s, unsigned n, unsigned ms); /* false when it did not come to that in time */
+bool server_await_ms(struct server *s, unsigned n,
+                     unsigned ms); /* false when it did not come to that in time */
 
 bool peer_send(struct peer *p, const void *data, size_t n);
 bool peer_text(struct peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The governor against a scripted server: Retry-After is law, in one process and in two; what is repeated and what is not. */
+/* The governor against a scripted server: Retry-After is law, in one process and in two; what is repeated and
+ * what is not. */
 #include "spfs_test.h"
 #include "server.h"
 
@@ -115,7 +116,8 @@ static struct spfs_governor_stats stats(void)
     return s;
 }
 
-/* ctx: "STATUS LINES" for the first request, 200 for all others; "*STATUS LINES": for every one; "!": the first is reset. */
+/* ctx: "STATUS LINES" for the first request, 200 for all others; "*STATUS LINES": for every one; "!": the
+ * first is reset. */
 static bool first_fails(struct peer *p)
 {
     const char *script = p->ctx;
@@ -137,7 +139,8 @@ static void test_retry_after(void **state)
     for (size_t i = 0; i < SPFS_ARRAY_LEN(scripts); i++) {
         begin(first_fails, scripts[i]);
         uint64_t before = spfs_now_ms();
-        assert_int_equal(call((struct spfs_http_request){.method = "POST"}, 0, 0), 200); /* whatever the method and the tries */
+        assert_int_equal(call((struct spfs_http_request){.method = "POST"}, 0, 0),
+                         200); /* whatever the method and the tries */
         assert_in_range(spfs_now_ms() - before, 300, 3000);
         assert_int_equal(requests(), 2);
         assert_int_equal(stats().throttled, 1);
@@ -349,7 +352,8 @@ static bool cut_short(struct peer *p)
 static void test_streaming(void **state)
 {
     struct sink sink = {0};
-    struct spfs_http_request req = {.kind = SPFS_HTTP_DOWNLOAD, .head = sink_head, .data = sink_data, .ctx = &sink};
+    struct spfs_http_request req = {
+        .kind = SPFS_HTTP_DOWNLOAD, .head = sink_head, .data = sink_data, .ctx = &sink};
     (void)state;
     begin(cut_short, NULL);
     assert_int_equal(call(req, 5, 0), -ECONNRESET);

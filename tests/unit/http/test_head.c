@@ -30,9 +30,11 @@ static int parse(const char *text)
 static void test_fields(void **state)
 {
     (void)state;
-    assert_int_equal(parse("HTTP/1.1 206 Partial Content\ncontent-LENGTH: 10\nContent-Range: bytes 5-14/100\nETag:  \"a,1\" \n"
-                           "Location: https://h/x\nContent-Type: text/plain\nrequest-id: 42\nX-Virus-Infected: yes"),
-                     1);
+    assert_int_equal(
+        parse("HTTP/1.1 206 Partial Content\ncontent-LENGTH: 10\nContent-Range: bytes 5-14/100\nETag:  "
+              "\"a,1\" \n"
+              "Location: https://h/x\nContent-Type: text/plain\nrequest-id: 42\nX-Virus-Infected: yes"),
+        1);
     assert_int_equal(head.status, 206);
     assert_int_equal(head.content_length, 10);
     assert_true(head.has_range);
@@ -48,9 +50,20 @@ static void test_fields(void **state)
 
 static void test_range_strict(void **state)
 {
-    static const char *const bad[] = {"bytes 5-4/10",  "bytes 0-10/10", "bytes -5/10",  "bytes 5-/10",   "bytes 1-2",
-                                      "bytes 1-2/",    "bytes 1-2/x",   "bytes 1-2/10x", "items 1-2/10", "bytes=1-2/10",
-                                      "bytes +1-2/10", "bytes */10",    "",              "bytes 1-99999999999999999999/*"};
+    static const char *const bad[] = {"bytes 5-4/10",
+                                      "bytes 0-10/10",
+                                      "bytes -5/10",
+                                      "bytes 5-/10",
+                                      "bytes 1-2",
+                                      "bytes 1-2/",
+                                      "bytes 1-2/x",
+                                      "bytes 1-2/10x",
+                                      "items 1-2/10",
+                                      "bytes=1-2/10",
+                                      "bytes +1-2/10",
+                                      "bytes */10",
+                                      "",
+                                      "bytes 1-99999999999999999999/*"};
     char text[200];
     (void)state;
     for (size_t i = 0; i < SPFS_ARRAY_LEN(bad); i++) {
@@ -154,9 +167,9 @@ static void test_flood(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),         cmocka_unit_test(test_range_strict),
-        cmocka_unit_test(test_retry_after),    cmocka_unit_test(test_too_long_is_absent),
-        cmocka_unit_test(test_length),         cmocka_unit_test(test_interim_replies),
+        cmocka_unit_test(test_fields),      cmocka_unit_test(test_range_strict),
+        cmocka_unit_test(test_retry_after), cmocka_unit_test(test_too_long_is_absent),
+        cmocka_unit_test(test_length),      cmocka_unit_test(test_interim_replies),
         cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

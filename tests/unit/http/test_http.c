@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The engine against a scripted server: what is sent, what a reply becomes, how a request ends before its reply. */
+/* The engine against a scripted server: what is sent, what a reply becomes, how a request ends before its
+ * reply. */
 #include "spfs_test.h"
 #include "server.h"
 
@@ -122,9 +123,17 @@ static bool check_head(struct peer *p)
 
 static void test_what_is_sent(void **state)
 {
-    static const char *const meta[] = {"POST / HTTP/1.1\r\n", "Authorization: Bearer s3cret\r\n", "Content-Length: 3\r\n", "X-A: b\r\n",
-                                       "User-Agent: spfs/test\r\n", "Accept-Encoding: gzip\r\n", "!Expect", "!Content-Type", NULL};
-    static const char *const download[] = {"GET / HTTP/1.1\r\n", "!Authorization", "!Accept-Encoding", "!Content-Length", NULL};
+    static const char *const meta[] = {"POST / HTTP/1.1\r\n",
+                                       "Authorization: Bearer s3cret\r\n",
+                                       "Content-Length: 3\r\n",
+                                       "X-A: b\r\n",
+                                       "User-Agent: spfs/test\r\n",
+                                       "Accept-Encoding: gzip\r\n",
+                                       "!Expect",
+                                       "!Content-Type",
+                                       NULL};
+    static const char *const download[] = {"GET / HTTP/1.1\r\n", "!Authorization", "!Accept-Encoding",
+                                           "!Content-Length", NULL};
     static const char *const lines[] = {"X-A: b", NULL};
     struct spfs_secret bearer = {0};
     struct spfs_http_response ret;
@@ -202,10 +211,14 @@ static void test_uploads(void **state)
     (void)state;
     begin(count_body, NULL);
     big[sizeof(big) - 1] = 7;
-    expect_text((struct spfs_http_request){.kind = SPFS_HTTP_UPLOAD, .method = "PUT", .body = big, .body_len = sizeof(big)},
-                "PUT  3145728 7");
-    expect_text((struct spfs_http_request){.kind = SPFS_HTTP_UPLOAD, .method = "PUT", .fill = fill_ones, .body_total = 100001},
-                "PUT  100001 161");
+    expect_text(
+        (struct spfs_http_request){
+            .kind = SPFS_HTTP_UPLOAD, .method = "PUT", .body = big, .body_len = sizeof(big)},
+        "PUT  3145728 7");
+    expect_text(
+        (struct spfs_http_request){
+            .kind = SPFS_HTTP_UPLOAD, .method = "PUT", .fill = fill_ones, .body_total = 100001},
+        "PUT  100001 161");
     expect_text((struct spfs_http_request){.method = "PATCH", .body = "xyz", .body_len = 3}, "PATC 3 107");
     expect_text((struct spfs_http_request){.method = "POST"}, "POST 0 0");
     expect_text((struct spfs_http_request){.method = "PUT"}, "PUT  0 0");
@@ -266,8 +279,12 @@ static void test_download(void **state)
     struct sink sink = {0};
     (void)state;
     begin(send_pattern, &total);
-    struct spfs_http_request req = {
-        .kind = SPFS_HTTP_DOWNLOAD, .method = "GET", .url = url, .head = sink_head, .data = sink_data, .ctx = &sink};
+    struct spfs_http_request req = {.kind = SPFS_HTTP_DOWNLOAD,
+                                    .method = "GET",
+                                    .url = url,
+                                    .head = sink_head,
+                                    .data = sink_data,
+                                    .ctx = &sink};
     assert_int_equal(perform(&req, &ret, 0), 0);
     assert_true(sink.heads == 1 && sink.off == total && !sink.wrong && ret.received == total);
     spfs_http_response_done(&ret);
@@ -293,8 +310,12 @@ static void test_error_body_is_collected(void **state)
     struct sink sink = {0};
     (void)state;
     begin(say_gone, NULL);
-    struct spfs_http_request req = {
-        .kind = SPFS_HTTP_DOWNLOAD, .method = "GET", .url = url, .head = sink_head, .data = sink_data, .ctx = &sink};
+    struct spfs_http_request req = {.kind = SPFS_HTTP_DOWNLOAD,
+                                    .method = "GET",
+                                    .url = url,
+                                    .head = sink_head,
+                                    .data = sink_data,
+                                    .ctx = &sink};
     assert_int_equal(perform(&req, &ret, 0), 0);
     assert_int_equal(ret.head.status, 410);
     assert_string_equal(ret.body.data, "{\"error\":1}");
@@ -534,7 +555,8 @@ static void test_slow_is_no_stall(void **state)
     struct spfs_http_response ret;
     (void)state;
     begin(trickle, NULL);
-    struct spfs_http_request req = {.method = "GET", .url = url, .data = trickle_data, .ctx = &server, .stall_ms = 200};
+    struct spfs_http_request req = {
+        .method = "GET", .url = url, .data = trickle_data, .ctx = &server, .stall_ms = 200};
     assert_int_equal(perform(&req, &ret, 0), 0);
     assert_int_equal(ret.received, 5);
     spfs_http_response_done(&ret);
@@ -583,7 +605,8 @@ static void test_cancel_while_queued(void **state)
     end();
 }
 
-/* Many threads, some of whose requests are cancelled at arbitrary moments: every call ends, by its reply or cancelled. */
+/* Many threads, some of whose requests are cancelled at arbitrary moments: every call ends, by its reply or
+ * cancelled. */
 static void *hammer(void *arg)
 {
     uint64_t seed = (uint64_t)(uintptr_t)arg;

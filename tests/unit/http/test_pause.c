@@ -113,7 +113,8 @@ static void test_bounds(void **state)
     pause_close(p);
 }
 
-/* Without a hint, and after a hint of nothing, it is never a loop without waits; in a row, waits grow up to a minute. */
+/* Without a hint, and after a hint of nothing, it is never a loop without waits; in a row, waits grow up to a
+ * minute. */
 static void test_no_hint(void **state)
 {
     uint64_t until, now = 1000, longest = 0;
@@ -149,7 +150,8 @@ static void test_reboot(void **state)
     assert_int_equal(pause_look(p, 1000, &until), PAUSE_CLOSED);
     pause_close(p);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    assert_int_equal(pwrite(fd, &boot, sizeof(boot), 8), sizeof(boot)); /* the id of the boot is the second word */
+    assert_int_equal(pwrite(fd, &boot, sizeof(boot), 8),
+                     sizeof(boot)); /* the id of the boot is the second word */
     close(fd);
     p = must_open();
     assert_int_equal(pause_look(p, 1000, &until), PAUSE_OPEN);

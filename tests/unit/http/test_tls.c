@@ -29,7 +29,8 @@ static SSL_CTX *make_context(const char *names, int max_version)
     X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
     X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
     X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)"spfs test", -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"spfs test", -1, -1, 0);
     X509_set_issuer_name(cert, X509_get_subject_name(cert));
     X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
     X509_add_ext(cert, san, -1);
@@ -118,8 +119,9 @@ static void test_missing_ca_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trusted),     cmocka_unit_test(test_self_signed),     cmocka_unit_test(test_wrong_name),
-        cmocka_unit_test(test_old_version), cmocka_unit_test(test_missing_ca_file),
+        cmocka_unit_test(test_trusted),         cmocka_unit_test(test_self_signed),
+        cmocka_unit_test(test_wrong_name),      cmocka_unit_test(test_old_version),
+        cmocka_unit_test(test_missing_ca_file),
     };
     int fd = mkstemp(ca_file);
     if (fd < 0)

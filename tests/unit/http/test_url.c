@@ -10,8 +10,16 @@
 static void test_allowed(void **state)
 {
     static const char *const good[] = {
-        "https://graph.microsoft.com/v1.0/me", "HTTPS://Example.COM", "https://example.com:8443/a?b=c%20d", "http://127.0.0.1/",
-        "http://127.0.0.1:8080/x", "http://127.8.9.10/", "http://localhost/", "http://LOCALHOST:1/", "http://[::1]", "http://[::1]:9/x",
+        "https://graph.microsoft.com/v1.0/me",
+        "HTTPS://Example.COM",
+        "https://example.com:8443/a?b=c%20d",
+        "http://127.0.0.1/",
+        "http://127.0.0.1:8080/x",
+        "http://127.8.9.10/",
+        "http://localhost/",
+        "http://LOCALHOST:1/",
+        "http://[::1]",
+        "http://[::1]:9/x",
         "http://127.1/" /* libcurl makes 127.0.0.1 of it, and that is where it would connect */,
     };
     (void)state;
@@ -23,12 +31,34 @@ static void test_allowed(void **state)
 static void test_refused(void **state)
 {
     static const char *const bad[] = {
-        "http://127.0.0.1.evil.com/", "http://localhost@evil.com/", "http://localhost:80@evil.com/", "http://evil.com/",
-        "http://evil.com/127.0.0.1", "http://evil.com#localhost", "http://evil.com?localhost", "http://localhost.evil.com/",
-        "http://localhost./", "http://128.0.0.1/", "http://[::2]/", "http://[::ffff:8.8.8.8]/", "http://0.0.0.0/", "http://10.0.0.1/",
-        "https://user:secret@example.com/", "https://user@example.com/", "ftp://127.0.0.1/", "file:///etc/passwd", "gopher://127.0.0.1/",
-        "127.0.0.1", "//127.0.0.1/", "", "https://", "http://127.0.0.1\\@evil.com/", "http://127.0.0.1 .evil.com/",
-        "https://exa\nmple.com/", "https://example.com:99999/", "javascript:alert(1)",
+        "http://127.0.0.1.evil.com/",
+        "http://localhost@evil.com/",
+        "http://localhost:80@evil.com/",
+        "http://evil.com/",
+        "http://evil.com/127.0.0.1",
+        "http://evil.com#localhost",
+        "http://evil.com?localhost",
+        "http://localhost.evil.com/",
+        "http://localhost./",
+        "http://128.0.0.1/",
+        "http://[::2]/",
+        "http://[::ffff:8.8.8.8]/",
+        "http://0.0.0.0/",
+        "http://10.0.0.1/",
+        "https://user:secret@example.com/",
+        "https://user@example.com/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/",
+        "127.0.0.1",
+        "//127.0.0.1/",
+        "",
+        "https://",
+        "http://127.0.0.1\\@evil.com/",
+        "http://127.0.0.1 .evil.com/",
+        "https://exa\nmple.com/",
+        "https://example.com:99999/",
+        "javascript:alert(1)",
     };
     (void)state;
     for (size_t i = 0; i < SPFS_ARRAY_LEN(bad); i++)
@@ -51,6 +81,7 @@ static void test_origin(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_allowed), cmocka_unit_test(test_refused), cmocka_unit_test(test_origin)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_allowed), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_origin)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
