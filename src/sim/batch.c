@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: $batch. Parts run one after the other and are answered in reverse order, since clients must not count on
- * any; each is counted, logged, throttled and refused on its own. Threads: the call's. */
+/* Purpose: $batch. Parts run one after the other and are answered in reverse order, since clients must not
+ * count on any; each is counted, logged, throttled and refused on its own. Threads: the call's. */
 #include "sim_i.h"
 
 #include <cjson/cJSON.h>

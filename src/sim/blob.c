@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: written content, and reading of either kind of content (see blob_i.h).
- * Invariants: the hash state covers exactly the `size` bytes in the file. Ownership: the last unref closes it. */
+ * Invariants: the hash state covers exactly the `size` bytes in the file. Ownership: the last unref closes
+ * it. */
 #include "blob_i.h"
 #include "jsonw_i.h"
 #include "pattern_i.h"

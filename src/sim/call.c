@@ -96,7 +96,8 @@ void call_header(struct sim_call *c, const char *name, const char *fmt, ...)
 struct spfs_buf *call_json(struct sim_call *c, unsigned status)
 {
     c->reply.status = status;
-    c->reply.type = "application/json; odata.metadata=minimal; odata.streaming=true; IEEE754Compatible=false; charset=utf-8";
+    c->reply.type = "application/json; odata.metadata=minimal; odata.streaming=true; "
+                    "IEEE754Compatible=false; charset=utf-8";
     spfs_buf_reset(&c->reply.body);
     return &c->reply.body;
 }
@@ -119,7 +120,8 @@ void call_error(struct sim_call *c, unsigned status, const char *code, const cha
         jw_str(b, "code", inner);
     jw_str(b, "date", date);
     jw_str(b, "request-id", c->request_id);
-    jw_str(b, "client-request-id", c->header[SIM_H_CLIENT_REQUEST_ID] ? c->header[SIM_H_CLIENT_REQUEST_ID] : c->request_id);
+    jw_str(b, "client-request-id",
+           c->header[SIM_H_CLIENT_REQUEST_ID] ? c->header[SIM_H_CLIENT_REQUEST_ID] : c->request_id);
     jw_close(b, '}');
     jw_close(b, '}');
     jw_close(b, '}');

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: POST /_sim/change: the tenant is changed as another user would. One operation or an array:
- *   {"op":"write","path":P,"content":TEXT | "size":N,"seed":S [,"mtime":T][,"keep":false]}   new file or new version
- *   {"op":"mkdir","path":P}   {"op":"rename","path":P,"name":N}   {"op":"move","path":P,"to":FOLDER[,"name":N]}
+ *   {"op":"write","path":P,"content":TEXT | "size":N,"seed":S [,"mtime":T][,"keep":false]}   new file or new
+ * version
+ *   {"op":"mkdir","path":P}   {"op":"rename","path":P,"name":N} {"op":"move","path":P,"to":FOLDER[,"name":N]}
  *   {"op":"delete","path":P}  {"op":"touch","path":P}             eTag moves, content stays
  *   {"op":"lock","path":P,"on":BOOL}        open in Office or checked out by somebody: writes answer 423
  *   {"op":"malware"|"no_download"|"no_hash","path":P,"on":BOOL}
  *   {"op":"read_only","path":LIBRARY,"on":BOOL}  {"op":"quota","path":LIBRARY,"size":N}   0: no quota facet
  *   {"op":"resync","path":LIBRARY}          older delta tokens answer 410
- * Paths are display paths (places_i.h). Missing parents are made. Answers {"results":[{"id","eTag"}]}; the first operation
- * that is impossible ends the run with 400. Threads: the call's, under tree.lock for writing. */
+ * Paths are display paths (places_i.h). Missing parents are made. Answers {"results":[{"id","eTag"}]}; the
+ * first operation that is impossible ends the run with 400. Threads: the call's, under tree.lock for writing.
+ */
 #include "control_i.h"
 #include "item_i.h"
 #include "places_i.h"
@@ -23,7 +25,7 @@ struct op {
     const cJSON *json;
     const char *name; /* of the operation */
     struct place at;
-    uint32_t item;    /* result */
+    uint32_t item; /* result */
 };
 
 static const char *text(const cJSON *o, const char *key)

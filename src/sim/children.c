@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: listing of a folder by pages, and of a file's versions.
- * A skip token holds the position only, so paging is no snapshot: with changes in between, entries are missed or repeated,
- * as on the real service. Threads: the call's, under tree.lock. */
+ * A skip token holds the position only, so paging is no snapshot: with changes in between, entries are missed
+ * or repeated, as on the real service. Threads: the call's, under tree.lock. */
 #include "item_i.h"
 #include "route_i.h"
 
@@ -34,15 +34,18 @@ static bool options_are_legal(struct sim_call *c)
     if (skip)
         call_error(c, 400, "invalidRequest", "$skip is not supported on this API.", NULL);
     else if (filter && strncmp(filter, "name", 4) != 0)
-        call_error(c, 400, "invalidRequest", "Only the properties 'name' and 'url' are supported in $filter.", NULL);
+        call_error(c, 400, "invalidRequest", "Only the properties 'name' and 'url' are supported in $filter.",
+                   NULL);
     else if (order && strncmp(order, "name", 4) != 0)
-        call_error(c, 400, "invalidRequest", "Only the properties 'name' and 'url' are supported in $orderby.", NULL);
+        call_error(c, 400, "invalidRequest",
+                   "Only the properties 'name' and 'url' are supported in $orderby.", NULL);
     else
         return true;
     return false;
 }
 
-static void next_link(struct sim_call *c, struct spfs_buf *b, unsigned top, uint32_t select, unsigned position)
+static void next_link(struct sim_call *c, struct spfs_buf *b, unsigned top, uint32_t select,
+                      unsigned position)
 {
     char list[512];
     item_select_text(select, list, sizeof list);
@@ -70,7 +73,8 @@ void children_list(struct sim_call *c, const struct route *r)
         i = tree_item(t, i)->next;
     struct spfs_buf *b = call_json(c, 200);
     jw_open(b, NULL, '{');
-    jw_strf(b, "@odata.context", "%s/v1.0/$metadata#drives('%s')/items/children", c->base, t->drives[r->drive].id);
+    jw_strf(b, "@odata.context", "%s/v1.0/$metadata#drives('%s')/items/children", c->base,
+            t->drives[r->drive].id);
     jw_open(b, "value", '[');
     unsigned end = position + top;
     for (; i && position < end; i = tree_item(t, i)->next, position++)
@@ -82,7 +86,8 @@ void children_list(struct sim_call *c, const struct route *r)
     jw_close(b, '}');
 }
 
-static void version_write(struct sim_call *c, struct spfs_buf *b, uint32_t number, uint64_t size, int64_t mtime)
+static void version_write(struct sim_call *c, struct spfs_buf *b, uint32_t number, uint64_t size,
+                          int64_t mtime)
 {
     (void)c;
     jw_open(b, NULL, '{');

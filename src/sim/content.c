@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: downloads. Graph redirects to a pre-authenticated URL on another path; that one serves ranges, wants no
- * bearer token and expires. Its tempauth value is compared as it was sent, so re-encoding it breaks it, as on the real
- * service. Threads: the call's; the reply holds a reference to the bytes, so that they are sent without tree.lock. */
+/* Purpose: downloads. Graph redirects to a pre-authenticated URL on another path; that one serves ranges,
+ * wants no bearer token and expires. Its tempauth value is compared as it was sent, so re-encoding it breaks
+ * it, as on the real service. Threads: the call's; the reply holds a reference to the bytes, so that they are
+ * sent without tree.lock. */
 #include "item_i.h"
 #include "pattern_i.h"
 #include "route_i.h"
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-static void tempauth(const struct sim_call *c, const char *id, unsigned version, unsigned who, uint64_t expires, char ret[128])
+static void tempauth(const struct sim_call *c, const char *id, unsigned version, unsigned who,
+                     uint64_t expires, char ret[128])
 {
     uint64_t sum = c->sim->secret ^ version ^ (uint64_t)who << 32;
     for (const char *p = id; *p; p++)
@@ -23,7 +25,8 @@ static void tempauth(const struct sim_call *c, const char *id, unsigned version,
 void content_base(const struct sim_call *c, char *ret, size_t size)
 {
     if (c->sim->opt.content_host)
-        spfs_format(ret, size, "%s://%.300s", c->sim->opt.tls_cert ? "https" : "http", c->sim->opt.content_host);
+        spfs_format(ret, size, "%s://%.300s", c->sim->opt.tls_cert ? "https" : "http",
+                    c->sim->opt.content_host);
     else
         spfs_copy(ret, size, c->base);
 }
@@ -37,8 +40,9 @@ void content_url(struct sim_call *c, uint32_t item, uint32_t version, char *ret,
     tempauth(c, id, version, c->principal, expires, auth);
     char base[320];
     content_base(c, base, sizeof base);
-    spfs_format(ret, size, "%s/_content/download.aspx?UniqueId=%s&v=%u&Translate=false&tempauth=%s&ApiVersion=2.0", base, id,
-                version, auth);
+    spfs_format(ret, size,
+                "%s/_content/download.aspx?UniqueId=%s&v=%u&Translate=false&tempauth=%s&ApiVersion=2.0", base,
+                id, version, auth);
 }
 
 static bool refused(struct sim_call *c, const struct tree_item *it)
@@ -111,12 +115,14 @@ static uint32_t admit(struct sim_call *c, uint32_t *version)
     if (c->header[SIM_H_AUTHORIZATION]) {
         call_violation(c, SIM_V_AUTH_ON_CONTENT);
         if (!c->sim->opt.tolerate_auth) {
-            unauthenticated(c, "The request carries an Authorization header that this endpoint does not accept.");
+            unauthenticated(
+                c, "The request carries an Authorization header that this endpoint does not accept.");
             return TREE_NONE;
         }
     }
     if (!raw_option(c, "UniqueId", id, sizeof id) || !raw_option(c, "v", v, sizeof v) ||
-        !raw_option(c, "tempauth", auth, sizeof auth) || sscanf(auth, "v1.%u.%" SCNx64 ".", &who, &expires) != 2) {
+        !raw_option(c, "tempauth", auth, sizeof auth) ||
+        sscanf(auth, "v1.%u.%" SCNx64 ".", &who, &expires) != 2) {
         unauthenticated(c, "The caller is not authenticated.");
         return TREE_NONE;
     }
@@ -201,7 +207,8 @@ static void serve(struct sim_call *c, uint32_t item, uint32_t version)
     r->count = ranged ? last - first + 1 : total;
     if (ranged) {
         uint64_t lie = c->plan.wrong_content_range ? 1 : 0;
-        call_header(c, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first + lie, last + lie, total + lie);
+        call_header(c, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first + lie, last + lie,
+                    total + lie);
     }
     call_header(c, "Accept-Ranges", "bytes");
     call_header(c, "Content-Disposition", "attachment");

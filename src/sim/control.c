@@ -3,13 +3,11 @@
  *   GET  /_sim/counters         requests by class, bytes, violations
  *   POST /_sim/counters/reset
  *   GET  /_sim/violations
- *   GET  /_sim/tree[?drive=ID][&path=/Site/Library/..]   items with what the server knows of them, tombstones of
- *                               whole drives included
- *   GET  /_sim/hashes[?drive=ID][&path=..][&local=1][&format=text]   size and quickXorHash of every file by display
- *                               path; local=1: names as a mount shows them; text: "HASH  PATH" lines, sorted by tree
- *   POST /_sim/change           see change.c
- *   GET, POST, DELETE /_sim/faults   rules with how often each fired; add; clear. See faults.c
- * Threads: the call's. */
+ *   GET  /_sim/tree[?drive=ID][&path=/Site/Library/..]   items with what the server knows of them, tombstones
+ * of whole drives included GET  /_sim/hashes[?drive=ID][&path=..][&local=1][&format=text]   size and
+ * quickXorHash of every file by display path; local=1: names as a mount shows them; text: "HASH  PATH" lines,
+ * sorted by tree POST /_sim/change           see change.c GET, POST, DELETE /_sim/faults   rules with how
+ * often each fired; add; clear. See faults.c Threads: the call's. */
 #include "control_i.h"
 #include "item_i.h"
 #include "places_i.h"
@@ -201,7 +199,8 @@ static void tombstones(struct walk *w)
     SPFS_FREE char *path = call_query(w->c, "path");
     SPFS_FREE char *id = call_query(w->c, "drive");
     for (uint32_t i = 1; !path && i <= t->item_count; i++)
-        if (tree_item(t, i)->flags & TREE_DELETED && (!id || strcmp(t->drives[tree_item(t, i)->drive].id, id) == 0))
+        if (tree_item(t, i)->flags & TREE_DELETED &&
+            (!id || strcmp(t->drives[tree_item(t, i)->drive].id, id) == 0))
             visit_tree(w, i);
 }
 
@@ -209,8 +208,11 @@ static void tree_or_hashes(struct sim_call *c, bool hashes)
 {
     SPFS_FREE char *format = call_query(c, "format");
     SPFS_FREE char *local = call_query(c, "local");
-    struct walk w = {.c = c, .b = call_json(c, 200), .local = local && strcmp(local, "1") == 0,
-                     .text = format && strcmp(format, "text") == 0, .visit = hashes ? visit_hash : visit_tree};
+    struct walk w = {.c = c,
+                     .b = call_json(c, 200),
+                     .local = local && strcmp(local, "1") == 0,
+                     .text = format && strcmp(format, "text") == 0,
+                     .visit = hashes ? visit_hash : visit_tree};
     spfs_buf_init(&w.path, 1u << 20);
     pthread_rwlock_rdlock(&c->sim->tree.lock);
     if (!w.text)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: changes of a drive by pages.
- * A token holds the drive's epoch, the last change number given, where that item was, and the options of the first
- * request. The feed has the service's manners: latest state per item; every second page comes backwards, so that
- * children precede parents; pages repeat an entry; tombstones only for those who had a token before.
- * Threads: the call's, under tree.lock. */
+ * A token holds the drive's epoch, the last change number given, where that item was, and the options of the
+ * first request. The feed has the service's manners: latest state per item; every second page comes
+ * backwards, so that children precede parents; pages repeat an entry; tombstones only for those who had a
+ * token before. Threads: the call's, under tree.lock. */
 #include "item_i.h"
 #include "route_i.h"
 
@@ -21,7 +21,8 @@ struct token {
     unsigned select;
 };
 
-/* The token stands in the query or, function style, in the path: delta(token='x'), delta?(token='x'). Gives. */
+/* The token stands in the query or, function style, in the path: delta(token='x'), delta?(token='x'). Gives.
+ */
 static char *token_text(const struct sim_call *c, const struct route *r)
 {
     char *text = call_query(c, "token");
@@ -37,7 +38,8 @@ static char *token_text(const struct sim_call *c, const struct route *r)
 static void token_write(const struct token *k, char ret[160])
 {
     char plain[160];
-    spfs_format(plain, sizeof plain, "%lx.%llx.%llx.%x.%x.%x", k->epoch, k->after, k->floor, k->hint, k->top, k->select);
+    spfs_format(plain, sizeof plain, "%lx.%llx.%llx.%x.%x.%x", k->epoch, k->after, k->floor, k->hint, k->top,
+                k->select);
     size_t n = strlen(plain);
     for (size_t i = 0; i < n; i++) {
         char ch = plain[i];
@@ -56,19 +58,21 @@ static bool token_read(const char *text, struct token *ret)
         char ch = text[i];
         plain[i] = (char)(ch == '_' ? '.' : ch >= 'G' && ch <= 'P' ? '0' + (ch - 'G') : ch);
     }
-    return sscanf(plain, "%lx.%llx.%llx.%x.%x.%x", &ret->epoch, &ret->after, &ret->floor, &ret->hint, &ret->top,
-                  &ret->select) == 6;
+    return sscanf(plain, "%lx.%llx.%llx.%x.%x.%x", &ret->epoch, &ret->after, &ret->floor, &ret->hint,
+                  &ret->top, &ret->select) == 6;
 }
 
 static void resync(struct sim_call *c, const struct route *r)
 {
     const struct tree_drive *d = &c->sim->tree.drives[r->drive];
-    call_error(c, 410, "resyncRequired", "Resync required. Replace any local items with the server's version.",
+    call_error(c, 410, "resyncRequired",
+               "Resync required. Replace any local items with the server's version.",
                "resyncChangesApplyDifferences");
     call_header(c, "Location", "%s/v1.0/drives/%s/root/delta?token=", c->base, d->id);
 }
 
-/* Fills the options of this round from the token or, on the first request, from the query. False: reply filled. */
+/* Fills the options of this round from the token or, on the first request, from the query. False: reply
+ * filled. */
 static bool begin(struct sim_call *c, const struct route *r, struct token *k)
 {
     const struct tree_drive *d = &c->sim->tree.drives[r->drive];
@@ -85,7 +89,8 @@ static bool begin(struct sim_call *c, const struct route *r, struct token *k)
         return true;
     }
     SPFS_FREE char *select = call_query(c, "$select");
-    *k = (struct token){.epoch = d->epoch, .floor = d->seq, .top = page_size(c), .select = item_select(select)};
+    *k = (struct token){
+        .epoch = d->epoch, .floor = d->seq, .top = page_size(c), .select = item_select(select)};
     if (text && strcmp(text, "latest") == 0) {
         k->after = d->seq;
         k->hint = d->newest;
@@ -148,8 +153,10 @@ void delta_list(struct sim_call *c, const struct route *r)
     token_write(&k, text);
     /* Both spellings of a link occur. */
     if (over)
-        jw_strf(b, "@odata.deltaLink", "%s/v1.0/drives/%s/root/delta(token='%s')", c->base, t->drives[r->drive].id, text);
+        jw_strf(b, "@odata.deltaLink", "%s/v1.0/drives/%s/root/delta(token='%s')", c->base,
+                t->drives[r->drive].id, text);
     else
-        jw_strf(b, "@odata.nextLink", "%s/v1.0/drives/%s/root/delta?token=%s", c->base, t->drives[r->drive].id, text);
+        jw_strf(b, "@odata.nextLink", "%s/v1.0/drives/%s/root/delta?token=%s", c->base,
+                t->drives[r->drive].id, text);
     jw_close(b, '}');
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: fault rules (see faults_i.h). A rule is one JSON object.
- * Matcher, all given ones must hold: "method", "path_contains", "path_regex" (POSIX extended, on path and query as
- * sent), "after" (skip the first n matches), "times" (fire so often, -1: always; default 1), "probability" with "seed".
- * Actions: "status" with "code", "message", "body", "retry_after", "location"; "aadsts" (token endpoint); "html",
- * "garbage", "huge_json" (MB); "reset_after", "truncate" (bytes of the body; reset_after 0: before any header);
- * "stall_ms" with "stall_after"; "wrong_content_range", "ignore_range", "drop_etag", "expire_url", "endless_nextlink";
- * for one entry ("entry": n) of a listing "name", "name_json", "size", "size_json", "cycle" ("self" or "pair").
- * Threads: any; lock guards the list, plans are copies. */
+ * Matcher, all given ones must hold: "method", "path_contains", "path_regex" (POSIX extended, on path and
+ * query as sent), "after" (skip the first n matches), "times" (fire so often, -1: always; default 1),
+ * "probability" with "seed". Actions: "status" with "code", "message", "body", "retry_after", "location";
+ * "aadsts" (token endpoint); "html", "garbage", "huge_json" (MB); "reset_after", "truncate" (bytes of the
+ * body; reset_after 0: before any header); "stall_ms" with "stall_after"; "wrong_content_range",
+ * "ignore_range", "drop_etag", "expire_url", "endless_nextlink"; for one entry ("entry": n) of a listing
+ * "name", "name_json", "size", "size_json", "cycle" ("self" or "pair"). Threads: any; lock guards the list,
+ * plans are copies. */
 #include "sim_i.h"
 
 #include <cjson/cJSON.h>
@@ -147,7 +148,8 @@ static struct fault_rule *rule_read(const cJSON *o, struct spfs_reason *reason)
     read_plan(o, &r->plan);
     SPFS_FREE char *pattern = text(o, "path_regex");
     if (!cJSON_IsObject(o) || (pattern && regcomp(&r->regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)) {
-        spfs_fail(reason, -EINVAL, "a fault rule is not an object, or its path_regex is not a regular expression");
+        spfs_fail(reason, -EINVAL,
+                  "a fault rule is not an object, or its path_regex is not a regular expression");
         rule_free(r);
         return NULL;
     }
@@ -261,7 +263,8 @@ void faults_match(struct faults *f, const char *method, const char *target, stru
 
 static void huge(struct sim_call *c, uint64_t size)
 {
-    static const char entry[] = "{\"id\":\"01HUGE\",\"name\":\"padding padding padding padding padding padding\"}";
+    static const char entry[] =
+        "{\"id\":\"01HUGE\",\"name\":\"padding padding padding padding padding padding\"}";
     struct spfs_buf *b = call_json(c, 200);
     jw_open(b, NULL, '{');
     jw_open(b, "value", '[');
@@ -283,11 +286,13 @@ static const char *code_of(unsigned status)
     static const struct {
         unsigned status;
         const char *code;
-    } codes[] = {{400, "invalidRequest"},    {401, "InvalidAuthenticationToken"}, {403, "accessDenied"},
-                 {404, "itemNotFound"},      {409, "nameAlreadyExists"},          {410, "resyncRequired"},
-                 {412, "resourceModified"},  {416, "invalidRange"},               {423, "resourceLocked"},
-                 {429, "activityLimitReached"}, {500, "generalException"},        {501, "NotImplemented"},
-                 {503, "serviceNotAvailable"},  {507, "quotaLimitReached"}};
+    } codes[] = {{400, "invalidRequest"},      {401, "InvalidAuthenticationToken"},
+                 {403, "accessDenied"},        {404, "itemNotFound"},
+                 {409, "nameAlreadyExists"},   {410, "resyncRequired"},
+                 {412, "resourceModified"},    {416, "invalidRange"},
+                 {423, "resourceLocked"},      {429, "activityLimitReached"},
+                 {500, "generalException"},    {501, "NotImplemented"},
+                 {503, "serviceNotAvailable"}, {507, "quotaLimitReached"}};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(codes); i++)
         if (codes[i].status == status)
             return codes[i].code;
@@ -320,7 +325,8 @@ bool faults_answer(struct sim_call *c)
         p->status = 400;
     if (p->html)
         plain(c, p->status ? p->status : 200, "text/html",
-              "<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>proxy</body></html>");
+              "<!DOCTYPE html><html><head><title>Sign in to the "
+              "network</title></head><body>proxy</body></html>");
     else if (p->garbage)
         plain(c, p->status ? p->status : 200, "application/json", "{\"value\":[{\"id\":\"01\xff\xfe,,}}]");
     else if (p->huge_json)

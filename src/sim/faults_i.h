@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Faults by rule. A rule has a matcher and actions; the first live rule that matches a request fires, and its actions
- * are copied into the plan of that call. Rules are JSON objects, see faults.c for the members.
+/* Faults by rule. A rule has a matcher and actions; the first live rule that matches a request fires, and its
+ * actions are copied into the plan of that call. Rules are JSON objects, see faults.c for the members.
  * Threads: any; the table has its own mutex, a plan belongs to its call. */
 #ifndef SIM_FAULTS_I_H
 #define SIM_FAULTS_I_H
@@ -17,29 +17,29 @@ struct cJSON;
 
 struct fault_plan {
     bool active;
-    unsigned status;         /* 0: let the handler answer */
-    double retry_after;      /* seconds, < 0: no header */
-    char code[64];           /* error.code for status */
-    unsigned aadsts;         /* token endpoint: AADSTS number */
-    char *body;              /* body for status; owned */
-    char *location;          /* Location header for status; owned */
-    bool html;               /* a proxy's HTML page instead of JSON */
-    bool garbage;            /* text that is not JSON */
-    uint64_t huge_json;      /* bytes of a well-formed, useless JSON array instead of the reply; 0: none */
-    uint64_t reset_after;    /* body bytes, then a TCP reset; FAULT_NONE */
-    uint64_t truncate;       /* body bytes, then an early end; FAULT_NONE */
-    uint64_t stall_after;    /* body bytes before the stall */
-    uint64_t stall_ms;       /* 0: none */
+    unsigned status;      /* 0: let the handler answer */
+    double retry_after;   /* seconds, < 0: no header */
+    char code[64];        /* error.code for status */
+    unsigned aadsts;      /* token endpoint: AADSTS number */
+    char *body;           /* body for status; owned */
+    char *location;       /* Location header for status; owned */
+    bool html;            /* a proxy's HTML page instead of JSON */
+    bool garbage;         /* text that is not JSON */
+    uint64_t huge_json;   /* bytes of a well-formed, useless JSON array instead of the reply; 0: none */
+    uint64_t reset_after; /* body bytes, then a TCP reset; FAULT_NONE */
+    uint64_t truncate;    /* body bytes, then an early end; FAULT_NONE */
+    uint64_t stall_after; /* body bytes before the stall */
+    uint64_t stall_ms;    /* 0: none */
     bool wrong_content_range;
-    bool ignore_range;       /* 200 with the whole file */
+    bool ignore_range; /* 200 with the whole file */
     bool drop_etag;
-    bool expire_url;         /* content request: 401; elsewhere: links given out are already expired */
+    bool expire_url; /* content request: 401; elsewhere: links given out are already expired */
     bool endless_nextlink;
-    char *name_json;         /* JSON text of the name of one entry; owned */
-    char *size_json;         /* JSON text of its size; owned */
-    char *cycle;             /* "self" or "pair": parentReference.id; owned */
-    unsigned entry;          /* which entry of a listing is patched: 0 = first that is not the root */
-    uint64_t seen;           /* entries written so far */
+    char *name_json; /* JSON text of the name of one entry; owned */
+    char *size_json; /* JSON text of its size; owned */
+    char *cycle;     /* "self" or "pair": parentReference.id; owned */
+    unsigned entry;  /* which entry of a listing is patched: 0 = first that is not the root */
+    uint64_t seen;   /* entries written so far */
 };
 
 struct fault_rule;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: driveItem as JSON (see item_i.h). Shapes follow published replies of SharePoint; properties that no client
- * knows are sprinkled in, since the service adds such at any time. Threads: the call's, under tree.lock. */
+/* Purpose: driveItem as JSON (see item_i.h). Shapes follow published replies of SharePoint; properties that
+ * no client knows are sprinkled in, since the service adds such at any time. Threads: the call's, under
+ * tree.lock. */
 #include "item_i.h"
 
 #include <stdlib.h>
@@ -34,11 +35,29 @@ enum {
 };
 
 static const char *const property[P_COUNT] = {
-    "id",           "name",           "size",           "eTag",         "cTag",
-    "file",         "folder",         "package",        "remoteItem",   "deleted",
-    "root",         "parentReference", "fileSystemInfo", "createdDateTime", "lastModifiedDateTime",
-    "createdBy",    "lastModifiedBy", "webUrl",         "@microsoft.graph.downloadUrl", "shared",
-    "publication",  "malware",        "sharepointIds",
+    "id",
+    "name",
+    "size",
+    "eTag",
+    "cTag",
+    "file",
+    "folder",
+    "package",
+    "remoteItem",
+    "deleted",
+    "root",
+    "parentReference",
+    "fileSystemInfo",
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "createdBy",
+    "lastModifiedBy",
+    "webUrl",
+    "@microsoft.graph.downloadUrl",
+    "shared",
+    "publication",
+    "malware",
+    "sharepointIds",
 };
 #define BIT(p) (1u << (p))
 /* Only given when selected by name. */
@@ -168,7 +187,8 @@ static void write_who(struct spfs_buf *b, const char *key, bool by_app)
     jw_close(b, '}');
 }
 
-static void write_parent(struct sim_call *c, struct spfs_buf *b, uint32_t serial, enum item_view view, bool patched)
+static void write_parent(struct sim_call *c, struct spfs_buf *b, uint32_t serial, enum item_view view,
+                         bool patched)
 {
     const struct tree *t = &c->sim->tree;
     const struct tree_item *it = tree_item(t, serial);
@@ -191,7 +211,8 @@ static void write_parent(struct sim_call *c, struct spfs_buf *b, uint32_t serial
         else if (!deleted)
             jw_str(b, "name", tree_item(t, it->parent)->name);
     }
-    /* delta leaves path out, as documented, but not always; by GET it is decoded, in children it is encoded. */
+    /* delta leaves path out, as documented, but not always; by GET it is decoded, in children it is encoded.
+     */
     if (it->parent && !deleted && (view != ITEM_DELTA || serial % 7 == 0)) {
         struct spfs_buf path;
         spfs_buf_init(&path, 1u << 20);
@@ -227,7 +248,8 @@ static void web_url(const struct tree *t, unsigned drive, struct spfs_buf *b)
     if (d->site < 0)
         spfs_buf_adds(b, "https://contoso-my.sharepoint.com/personal/adele_contoso_example/");
     else
-        spfs_buf_addf(b, "https://contoso.sharepoint.com/%s%s", t->sites[d->site].path, *t->sites[d->site].path ? "/" : "");
+        spfs_buf_addf(b, "https://contoso.sharepoint.com/%s%s", t->sites[d->site].path,
+                      *t->sites[d->site].path ? "/" : "");
     spfs_buf_add_urlenc(b, d->segment);
 }
 
@@ -310,7 +332,8 @@ static void write_kind(struct sim_call *c, struct spfs_buf *b, const struct tree
     }
 }
 
-static void write_tags(struct sim_call *c, struct spfs_buf *b, uint32_t serial, enum item_view view, uint32_t want)
+static void write_tags(struct sim_call *c, struct spfs_buf *b, uint32_t serial, enum item_view view,
+                       uint32_t want)
 {
     const struct tree *t = &c->sim->tree;
     char tag[64];
@@ -372,7 +395,8 @@ static void write_unknown(struct spfs_buf *b, uint32_t serial)
         jw_raw(b, "x.unknown@annotation", "[[],{\"deep\":{\"er\":[null,true,-1.5e3]}}]");
 }
 
-static void write_sparse(struct sim_call *c, struct spfs_buf *b, uint32_t serial, enum item_view view, uint32_t want)
+static void write_sparse(struct sim_call *c, struct spfs_buf *b, uint32_t serial, enum item_view view,
+                         uint32_t want)
 {
     const struct tree_item *it = tree_item(&c->sim->tree, serial);
     if (want & BIT(P_CREATED_BY) && view != ITEM_DELTA)
@@ -482,7 +506,11 @@ void drive_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsign
         jw_u64(b, "used", used);
         jw_u64(b, "remaining", left);
         jw_u64(b, "deleted", d->deleted_bytes);
-        jw_str(b, "state", !left ? "exceeded" : left < d->quota / 100 ? "critical" : left < d->quota / 10 ? "nearing" : "normal");
+        jw_str(b, "state",
+               !left                   ? "exceeded"
+               : left < d->quota / 100 ? "critical"
+               : left < d->quota / 10  ? "nearing"
+                                       : "normal");
         jw_close(b, '}');
     }
     if (d->system)

@@ -19,8 +19,9 @@ void item_select_text(uint32_t mask, char *ret, size_t size); /* back to a list;
 
 void item_write(struct sim_call *c, struct spfs_buf *b, const char *key, uint32_t serial, enum item_view view,
                 uint32_t select);
-void item_reply(struct sim_call *c, unsigned status, uint32_t serial); /* the whole body, $select of the query applied */
-void item_etag(const struct tree *t, uint32_t serial, char ret[64]);   /* "{GUID},n" with the quotes */
+void item_reply(struct sim_call *c, unsigned status,
+                uint32_t serial); /* the whole body, $select of the query applied */
+void item_etag(const struct tree *t, uint32_t serial, char ret[64]); /* "{GUID},n" with the quotes */
 void item_ctag(const struct tree *t, uint32_t serial, char ret[64]);
 /* Path below the drive's root with a leading slash, "" for the root. Gives. */
 char *item_path(const struct tree *t, uint32_t serial);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: the log, one JSON line a request, written when its last byte has left. Values of tempauth are struck out.
- * Threads: any; log_lock. */
+/* Purpose: the log, one JSON line a request, written when its last byte has left. Values of tempauth are
+ * struck out. Threads: any; log_lock. */
 #include "sim_i.h"
 
 #include <spfs/base/clock.h>

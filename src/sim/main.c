@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: `spfs-sim`, the command line over spfs/sim/sim.h. Prints "ready URL" when it listens and ends cleanly on
- * SIGTERM or SIGINT. Threads: main waits for the signal; the server has its own. */
+/* Purpose: `spfs-sim`, the command line over spfs/sim/sim.h. Prints "ready URL" when it listens and ends
+ * cleanly on SIGTERM or SIGINT. Threads: main waits for the signal; the server has its own. */
 #include <spfs/model/quickxor.h>
 #include <spfs/sim/sim.h>
 
@@ -67,7 +67,8 @@ static const struct option options[] = {
 
 static const char usage[] =
     "Usage: spfs-sim [OPTION]...\n"
-    "A simulated Microsoft 365 (Entra ID and Microsoft Graph) on a loopback port, for demonstrations and tests.\n\n"
+    "A simulated Microsoft 365 (Entra ID and Microsoft Graph) on a loopback port, for demonstrations and "
+    "tests.\n\n"
     "  --preset docs|wide|tree:N|huge|empty   what the tenant holds (docs)\n"
     "  --port P               port to listen on; 0 takes a free one (0)\n"
     "  --listen ADDRESS       IPv4 address to listen on (127.0.0.1)\n"
@@ -85,14 +86,17 @@ static const char usage[] =
     "  --max-parallel N       count more requests at a time as a violation\n"
     "  --delta-ctag           delta entries carry cTag\n"
     "  --no-content-etag      downloads come without ETag\n"
-    "  --tolerate-auth        serve downloads that carry Authorization, as some hosts do; still counted as a violation\n"
-    "\nspfs-sim --quickxor FILE...   prints the quickXorHash of local files, as /_sim/hashes?format=text does\n";
+    "  --tolerate-auth        serve downloads that carry Authorization, as some hosts do; still counted as a "
+    "violation\n"
+    "\nspfs-sim --quickxor FILE...   prints the quickXorHash of local files, as /_sim/hashes?format=text "
+    "does\n";
 
 static unsigned number(const char *option, const char *text, uint64_t max)
 {
     uint64_t n;
     if (!spfs_parse_u64(text, max, &n)) {
-        fprintf(stderr, "spfs-sim: --%s wants a number up to %llu, not %s\n", option, (unsigned long long)max, text);
+        fprintf(stderr, "spfs-sim: --%s wants a number up to %llu, not %s\n", option, (unsigned long long)max,
+                text);
         exit(2);
     }
     return (unsigned)n;
@@ -126,34 +130,83 @@ static void parse(int argc, char **argv, struct spfs_sim_options *o, const char 
 {
     for (int opt, index = 0; (opt = getopt_long(argc, argv, "", options, &index)) != -1;) {
         switch (opt) {
-        case OPT_PRESET: o->preset = optarg; break;
-        case OPT_PORT: o->port = (uint16_t)number("port", optarg, 65535); break;
-        case OPT_LISTEN: o->listen = optarg; break;
-        case OPT_CERT: o->tls_cert = optarg; break;
-        case OPT_KEY: o->tls_key = optarg; break;
-        case OPT_LATENCY: o->latency_ms = number("latency-ms", optarg, 600000); break;
-        case OPT_MBPS: o->mbps = number("mbps", optarg, 1000000); break;
-        case OPT_LOG: o->log_file = optarg; break;
-        case OPT_FAULTS: o->faults_file = optarg; break;
-        case OPT_READY: *ready_file = optarg; break;
-        case OPT_CLIENT_ID: o->client_id = optarg; break;
-        case OPT_CLIENT_SECRET: o->client_secret = optarg; break;
-        case OPT_TENANT: o->tenant = optarg; break;
-        case OPT_TOKEN_LIFE: o->token_life_s = number("token-life", optarg, 1u << 30); break;
-        case OPT_URL_LIFE: o->url_life_s = number("url-life", optarg, 1u << 30); break;
-        case OPT_HOST_NAME: o->host_name = optarg; break;
-        case OPT_CONTENT_HOST: o->content_host = optarg; break;
-        case OPT_MAX_PARALLEL: o->max_parallel = number("max-parallel", optarg, 100000); break;
-        case OPT_DELTA_CTAG: o->delta_ctag = true; break;
-        case OPT_NO_ETAG: o->no_content_etag = true; break;
-        case OPT_TOLERATE_AUTH: o->tolerate_auth = true; break;
-        case OPT_QUICKXOR: exit(quickxor(argv + optind));
-        case OPT_HELP: fputs(usage, stdout); exit(0);
-        default: fputs("Try spfs-sim --help.\n", stderr); exit(2);
+        case OPT_PRESET:
+            o->preset = optarg;
+            break;
+        case OPT_PORT:
+            o->port = (uint16_t)number("port", optarg, 65535);
+            break;
+        case OPT_LISTEN:
+            o->listen = optarg;
+            break;
+        case OPT_CERT:
+            o->tls_cert = optarg;
+            break;
+        case OPT_KEY:
+            o->tls_key = optarg;
+            break;
+        case OPT_LATENCY:
+            o->latency_ms = number("latency-ms", optarg, 600000);
+            break;
+        case OPT_MBPS:
+            o->mbps = number("mbps", optarg, 1000000);
+            break;
+        case OPT_LOG:
+            o->log_file = optarg;
+            break;
+        case OPT_FAULTS:
+            o->faults_file = optarg;
+            break;
+        case OPT_READY:
+            *ready_file = optarg;
+            break;
+        case OPT_CLIENT_ID:
+            o->client_id = optarg;
+            break;
+        case OPT_CLIENT_SECRET:
+            o->client_secret = optarg;
+            break;
+        case OPT_TENANT:
+            o->tenant = optarg;
+            break;
+        case OPT_TOKEN_LIFE:
+            o->token_life_s = number("token-life", optarg, 1u << 30);
+            break;
+        case OPT_URL_LIFE:
+            o->url_life_s = number("url-life", optarg, 1u << 30);
+            break;
+        case OPT_HOST_NAME:
+            o->host_name = optarg;
+            break;
+        case OPT_CONTENT_HOST:
+            o->content_host = optarg;
+            break;
+        case OPT_MAX_PARALLEL:
+            o->max_parallel = number("max-parallel", optarg, 100000);
+            break;
+        case OPT_DELTA_CTAG:
+            o->delta_ctag = true;
+            break;
+        case OPT_NO_ETAG:
+            o->no_content_etag = true;
+            break;
+        case OPT_TOLERATE_AUTH:
+            o->tolerate_auth = true;
+            break;
+        case OPT_QUICKXOR:
+            exit(quickxor(argv + optind));
+        case OPT_HELP:
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs("Try spfs-sim --help.\n", stderr);
+            exit(2);
         }
     }
     if (optind < argc || !o->tls_cert != !o->tls_key) {
-        fputs(optind < argc ? "spfs-sim: takes options only\n" : "spfs-sim: --tls-cert and --tls-key go together\n", stderr);
+        fputs(optind < argc ? "spfs-sim: takes options only\n"
+                            : "spfs-sim: --tls-cert and --tls-key go together\n",
+              stderr);
         exit(2);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: names and ids (see names_i.h). Threads: pure functions; the arena belongs to the tree's write lock. */
+/* Purpose: names and ids (see names_i.h). Threads: pure functions; the arena belongs to the tree's write
+ * lock. */
 #include "names_i.h"
 #include "jsonw_i.h"
 #include "pattern_i.h"
@@ -86,7 +87,7 @@ void names_item_id(unsigned drive, uint32_t serial, char ret[NAMES_ID_LEN + 1])
     for (unsigned i = 0; i < 26; i++) {
         unsigned value = 0;
         for (unsigned bit = 5 * i; bit < 5 * i + 5; bit++)
-            value = value << 1 | (bit < 128 ? g[bit / 8] >> (7 - bit % 8) & 1u : 0);
+            value = value << 1 | (bit < 128 ? (unsigned)g[bit / 8] >> (7 - bit % 8) & 1u : 0u);
         ret[8 + i] = base32[value];
     }
     ret[NAMES_ID_LEN] = '\0';

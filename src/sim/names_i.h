@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Names: folding for look-up, storage, and the ids of SharePoint computed from numbers.
- * An item id is "01" + 6 characters of the drive + 26 characters Base32 of the item's GUID; a drive id is "b!" +
- * Base64url of three GUIDs; GUIDs scatter their number reversibly, so that no table from id to item is needed. */
+ * An item id is "01" + 6 characters of the drive + 26 characters Base32 of the item's GUID; a drive id is
+ * "b!" + Base64url of three GUIDs; GUIDs scatter their number reversibly, so that no table from id to item is
+ * needed. */
 #ifndef SIM_NAMES_I_H
 #define SIM_NAMES_I_H
 
@@ -27,7 +28,8 @@ void names_free(struct names_arena *a);
 
 void names_guid(uint64_t number, char ret[NAMES_GUID_LEN + 1]);
 void names_item_id(unsigned drive, uint32_t serial, char ret[NAMES_ID_LEN + 1]);
-uint64_t names_item_serial(const char *id); /* 0 when it has not the form; otherwise to be checked by names_item_id */
+uint64_t
+names_item_serial(const char *id); /* 0 when it has not the form; otherwise to be checked by names_item_id */
 char *names_drive_id(unsigned drive, int site); /* gives */
 
 #endif

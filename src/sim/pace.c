@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: every wait of the simulator: latency, the shared link, Retry-After windows.
- * The link is a virtual queue: each piece of content books the next free slot and sleeps until the slot has passed, so
- * that parallel streams share the rate evenly. Threads: any; each connection has its own thread, so a sleep holds up nobody
- * else. All waits end when the simulator stops. */
+ * The link is a virtual queue: each piece of content books the next free slot and sleeps until the slot has
+ * passed, so that parallel streams share the rate evenly. Threads: any; each connection has its own thread,
+ * so a sleep holds up nobody else. All waits end when the simulator stops. */
 #include "sim_i.h"
 
 #include <spfs/base/clock.h>

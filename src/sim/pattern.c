@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: generated content and its hash (see pattern_i.h).
- * The hash of n bytes depends only on the XOR of the bytes of each residue class of their index modulo 160 ("cells").
- * `fold[i]` is the XOR of block[i], block[i-160], ..., so any range of the block is folded into cells by 160
- * subtractions. A period shifts the cells by P mod 160; whole periods are counted modulo 320, since P is coprime to
- * 160 and each pair of 160-period rounds cancels out.
- * Threads: the tables are read-only after pattern_init. */
+ * The hash of n bytes depends only on the XOR of the bytes of each residue class of their index modulo 160
+ * ("cells"). `fold[i]` is the XOR of block[i], block[i-160], ..., so any range of the block is folded into
+ * cells by 160 subtractions. A period shifts the cells by P mod 160; whole periods are counted modulo 320,
+ * since P is coprime to 160 and each pair of 160-period rounds cancels out. Threads: the tables are read-only
+ * after pattern_init. */
 #include "pattern_i.h"
 
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 
 #define CELLS 160u
 
-static unsigned char *block;                    /* PATTERN_PERIOD + PATTERN_RUN bytes, the tail repeats the head */
-static unsigned char *fold;                     /* PATTERN_PERIOD bytes */
+static unsigned char *block; /* PATTERN_PERIOD + PATTERN_RUN bytes, the tail repeats the head */
+static unsigned char *fold;  /* PATTERN_PERIOD bytes */
 
 uint64_t pattern_mix(uint64_t x)
 {
@@ -65,7 +65,8 @@ const unsigned char *pattern_at(uint64_t seed, uint64_t offset)
     return block + (offset + start_of(seed)) % PATTERN_PERIOD;
 }
 
-/* XORs block[from, from+n) into cells, its first byte into cell `first`. n is at most one period, without wrap. */
+/* XORs block[from, from+n) into cells, its first byte into cell `first`. n is at most one period, without
+ * wrap. */
 static void fold_range(unsigned char cells[CELLS], unsigned first, uint64_t from, uint64_t n)
 {
     for (unsigned j = 0; j < CELLS && j < n; j++) {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Generated file content: byte `offset` of seed `s` is B[(offset + start(s)) mod P] for one pseudo-random block B of
- * P bytes, P prime. So content needs no memory, is served without copying more than once, differs between blocks
- * of any power-of-two alignment, and its quickXorHash costs some microseconds at any length. */
+/* Generated file content: byte `offset` of seed `s` is B[(offset + start(s)) mod P] for one pseudo-random
+ * block B of P bytes, P prime. So content needs no memory, is served without copying more than once, differs
+ * between blocks of any power-of-two alignment, and its quickXorHash costs some microseconds at any length.
+ */
 #ifndef SIM_PATTERN_I_H
 #define SIM_PATTERN_I_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define PATTERN_PERIOD 4194319u         /* the first prime above 4 MiB */
-#define PATTERN_RUN    (1024u * 1024u)  /* longest piece that pattern_at gives in one go */
+#define PATTERN_PERIOD 4194319u        /* the first prime above 4 MiB */
+#define PATTERN_RUN    (1024u * 1024u) /* longest piece that pattern_at gives in one go */
 
 void pattern_init(void); /* once, before any thread */
 /* At least PATTERN_RUN readable bytes of the content from offset on. */

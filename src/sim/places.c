@@ -42,7 +42,8 @@ static int find_site(const struct tree *t, int parent, const char *name)
     char shown[600];
     for (unsigned i = 0; i < t->site_count; i++) {
         shown_title(t, i, shown, sizeof shown);
-        if (t->sites[i].parent == parent && (strcasecmp(shown, name) == 0 || strcasecmp(t->sites[i].name, name) == 0))
+        if (t->sites[i].parent == parent &&
+            (strcasecmp(shown, name) == 0 || strcasecmp(t->sites[i].name, name) == 0))
             return (int)i;
     }
     return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Places as people see them: "/Site/Library/folder/file", "/Site/Subsite/Library/...", "/My Files/...". Where two
- * sites have one title, the last part of the URL follows in parentheses: "/Marketing (marketing-2)/...".
+/* Places as people see them: "/Site/Library/folder/file", "/Site/Subsite/Library/...", "/My Files/...". Where
+ * two sites have one title, the last part of the URL follows in parentheses: "/Marketing (marketing-2)/...".
  * The caller holds tree.lock. */
 #ifndef SIM_PLACES_I_H
 #define SIM_PLACES_I_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: what the tenant holds at the start. `docs` has a bit of everything that trips clients up; the others are
- * plain and large. Built before the server listens. Threads: none yet. */
+/* Purpose: what the tenant holds at the start. `docs` has a bit of everything that trips clients up; the
+ * others are plain and large. Built before the server listens. Threads: none yet. */
 #include "blob_i.h"
 #include "pattern_i.h"
 #include "sim_i.h"
@@ -63,8 +63,9 @@ static uint32_t library(struct tree *t, int site_index, const char *name, const 
 /* ---- docs ---- */
 
 static const char *const plain_names[] = {
-    "Annual Report %u.docx", "Budget %u.xlsx", "Kick-off %u.pptx", "Contract %u.pdf", "Photo %u.jpg",  "Diagram %u.png",
-    "notes-%u.txt",          "data_%u.csv",    "README %u.md",     "archive-%u.zip",  "Minutes %u.docx", "config.%u.json",
+    "Annual Report %u.docx", "Budget %u.xlsx", "Kick-off %u.pptx", "Contract %u.pdf",
+    "Photo %u.jpg",          "Diagram %u.png", "notes-%u.txt",     "data_%u.csv",
+    "README %u.md",          "archive-%u.zip", "Minutes %u.docx",  "config.%u.json",
 };
 
 static void fill(struct tree *t, struct dice *d, uint32_t parent, unsigned count)
@@ -79,23 +80,33 @@ static void fill(struct tree *t, struct dice *d, uint32_t parent, unsigned count
 }
 
 static const char *const odd_names[] = {
-    "two  spaces.txt",        "hash #1.txt",
-    "100% done.txt",          "%20 literal.txt",
-    "a+b=c.txt",              "R&D & more.txt",
-    "Bob's file.txt",         "it''s quoted.txt",
-    "semi;colon,comma.txt",   "(parens) [brackets] {braces}.txt",
-    "at@sign ~ tilde!.txt",   "$0 dollar.txt",
+    "two  spaces.txt",
+    "hash #1.txt",
+    "100% done.txt",
+    "%20 literal.txt",
+    "a+b=c.txt",
+    "R&D & more.txt",
+    "Bob's file.txt",
+    "it''s quoted.txt",
+    "semi;colon,comma.txt",
+    "(parens) [brackets] {braces}.txt",
+    "at@sign ~ tilde!.txt",
+    "$0 dollar.txt",
     "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe3\x81\xae\xe6\x96\x87\xe6\x9b\xb8.docx", /* Japanese */
-    "\xe5\xa0\xb1\xe5\x91\x8a.xlsx",                                                /* Chinese */
-    "\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4.pptx",                                    /* Korean */
+    "\xe5\xa0\xb1\xe5\x91\x8a.xlsx",                                                 /* Chinese */
+    "\xed\x95\x9c\xea\xb5\xad\xec\x96\xb4.pptx",                                     /* Korean */
     "\xd0\xbe\xd1\x82\xd1\x87\xd1\x91\xd1\x82.pdf",                                  /* Cyrillic */
     "party \xf0\x9f\x8e\x89 time \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb.txt",  /* emoji */
     "Z\xc3\xbcrich \xc3\x85ngstr\xc3\xb6m.txt",                                      /* precomposed */
-    "cafe\xcc\x81 nai\xcc\x88ve.txt",                                               /* combining accents */
-    "no extension",           ".hidden",
-    "UPPER.TXT",              "lower.txt",
-    "many.dots.in.name.tar.gz", "full\xef\xbc\x9a width\xef\xbc\x9f.txt",           /* full-width : and ? */
-    "-dash first.txt",        "trailing-tilde~",
+    "cafe\xcc\x81 nai\xcc\x88ve.txt",                                                /* combining accents */
+    "no extension",
+    ".hidden",
+    "UPPER.TXT",
+    "lower.txt",
+    "many.dots.in.name.tar.gz",
+    "full\xef\xbc\x9a width\xef\xbc\x9f.txt", /* full-width : and ? */
+    "-dash first.txt",
+    "trailing-tilde~",
 };
 
 static void odd_folder(struct tree *t, struct dice *d, uint32_t parent)
@@ -108,7 +119,9 @@ static void odd_folder(struct tree *t, struct dice *d, uint32_t parent)
     memcpy(longest + 251, ".txt", 5);
     file(t, d, odd, longest, 77);
     file(t, d, odd, "empty.txt", 0);
-    uint32_t deep = folder(t, d, odd, "\xc3\x9c" "ber \xe6\x97\xa5\xe6\x9c\xac #%");
+    uint32_t deep = folder(t, d, odd,
+                           "\xc3\x9c"
+                           "ber \xe6\x97\xa5\xe6\x9c\xac #%");
     deep = folder(t, d, deep, "it's + & deeper");
     file(t, d, deep, "\xf0\x9f\x93\x84 found.txt", 1234);
 }
@@ -141,9 +154,11 @@ static uint32_t marketing(struct tree *t, struct dice *d)
 {
     int s = site(t, -1, "marketing", "Marketing", "sites/marketing");
     uint32_t docs = library(t, s, "Documents", "Shared Documents");
-    text_file(t, d, docs, "Welcome.txt",
-              "Welcome to the Marketing team site.\n\nThis tenant is simulated: nothing here is on any server.\n");
-    text_file(t, d, docs, "Plan.md", "# Plan\n\n- launch in spring\n- measure in summer\n- learn in autumn\n");
+    text_file(
+        t, d, docs, "Welcome.txt",
+        "Welcome to the Marketing team site.\n\nThis tenant is simulated: nothing here is on any server.\n");
+    text_file(t, d, docs, "Plan.md",
+              "# Plan\n\n- launch in spring\n- measure in summer\n- learn in autumn\n");
     text_file(t, d, docs, "budget.csv", "quarter,amount\nQ1,1200\nQ2,3400\nQ3,560\nQ4,7800\n");
     nested(t, d, docs, 2, 8);
     odd_folder(t, d, docs);
@@ -197,7 +212,8 @@ static void docs(struct tree *t, struct dice *d)
 
 static void small_drive(struct tree *t, struct dice *d)
 {
-    text_file(t, d, library(t, -1, "OneDrive", "Documents"), "Hello.txt", "Hello, this is your own OneDrive.\n");
+    text_file(t, d, library(t, -1, "OneDrive", "Documents"), "Hello.txt",
+              "Hello, this is your own OneDrive.\n");
 }
 
 static void wide(struct tree *t, struct dice *d)
@@ -247,8 +263,8 @@ static void tree_of(struct tree *t, struct dice *d, uint64_t count)
             folder(t, d, parent, name);
         }
         for (unsigned i = 0; i < files && made < count; i++, made++) {
-            snprintf(name, sizeof name, "%s %02u-%03u.%s", words[roll(d, SPFS_ARRAY_LEN(words))], i, (unsigned)roll(d, 1000),
-                     kinds[roll(d, SPFS_ARRAY_LEN(kinds))]);
+            snprintf(name, sizeof name, "%s %02u-%03u.%s", words[roll(d, SPFS_ARRAY_LEN(words))], i,
+                     (unsigned)roll(d, 1000), kinds[roll(d, SPFS_ARRAY_LEN(kinds))]);
             file(t, d, parent, name, office_size(d));
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: from the path of a call to what it addresses and the handler that answers it.
- * The colon forms (`root:/a/b:/children`) are cut from the raw path, before decoding, so that a name may contain
- * anything when it is encoded. Threads: the call's. */
+ * The colon forms (`root:/a/b:/children`) are cut from the raw path, before decoding, so that a name may
+ * contain anything when it is encoded. Threads: the call's. */
 #include "route_i.h"
 #include "item_i.h"
 
@@ -27,7 +27,8 @@ static void unsupported(struct sim_call *c)
     call_error(c, 400, "BadRequest", "Resource not found for the segment.", NULL);
 }
 
-/* `/a/b` or `/a/b:/rest`, raw, behind the colon of "root:" or "items/ID:". Advances *p behind the closing colon. */
+/* `/a/b` or `/a/b:/rest`, raw, behind the colon of "root:" or "items/ID:". Advances *p behind the closing
+ * colon. */
 static void path_form(struct sim_call *c, const char **p, struct route *r)
 {
     const struct tree *t = &c->sim->tree;
@@ -225,10 +226,10 @@ static void answer(struct sim_call *c)
 static void account(struct sim_call *c)
 {
     atomic_fetch_add(&c->sim->counters.requests[c->class], 1);
-    c->principal = c->class == SIM_TOKEN                    ? SIM_LOGIN
-                   : c->header[SIM_H_AUTHORIZATION]         ? token_whose(c)
-                   : spfs_starts(c->path, "/_")             ? content_whose(c)
-                                                            : SIM_NOBODY;
+    c->principal = c->class == SIM_TOKEN            ? SIM_LOGIN
+                   : c->header[SIM_H_AUTHORIZATION] ? token_whose(c)
+                   : spfs_starts(c->path, "/_")     ? content_whose(c)
+                                                    : SIM_NOBODY;
     if (!c->header[SIM_H_USER_AGENT] || !*c->header[SIM_H_USER_AGENT])
         call_violation(c, SIM_V_NO_USER_AGENT);
     if (c->principal != SIM_NOBODY && pace_is_paused(c->sim, c->principal))

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a Graph path addresses, and the handlers of each kind. Handlers run under tree.lock: for reading on GET and
- * HEAD, for writing otherwise. */
+/* What a Graph path addresses, and the handlers of each kind. Handlers run under tree.lock: for reading on
+ * GET and HEAD, for writing otherwise. */
 #ifndef SIM_ROUTE_I_H
 #define SIM_ROUTE_I_H
 
 #include "sim_i.h"
 
 struct route {
-    int site;         /* or -1 */
+    int site; /* or -1 */
     unsigned drive;
-    uint32_t item;    /* TREE_NONE: the path form names a missing child */
-    uint32_t parent;  /* path form: folder of the missing child, or TREE_NONE */
-    char name[1024];  /* path form: its name */
-    char rest[1024];  /* decoded sub-resource: "", "children", "versions/2.0/content", ... */
+    uint32_t item;   /* TREE_NONE: the path form names a missing child */
+    uint32_t parent; /* path form: folder of the missing child, or TREE_NONE */
+    char name[1024]; /* path form: its name */
+    char rest[1024]; /* decoded sub-resource: "", "children", "versions/2.0/content", ... */
 };
 
 /* Cuts the next raw segment at '/', decoded; false at the end. Advances *p. */

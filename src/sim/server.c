@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: the HTTP server under the calls, on libmicrohttpd.
- * States of a call: HEAD (headers are in) -> BODY (its body arrives) -> ANSWERED. Every connection has its own thread, in which
- * its calls run, sleep and send; that is what lets a delay or a stall hold up nobody else.
- * A reply is always sent by `feed`, so that pacing and faults apply to every body in one place. */
+ * States of a call: HEAD (headers are in) -> BODY (its body arrives) -> ANSWERED. Every connection has its
+ * own thread, in which its calls run, sleep and send; that is what lets a delay or a stall hold up nobody
+ * else. A reply is always sent by `feed`, so that pacing and faults apply to every body in one place. */
 #include "sim_i.h"
 
 #include <spfs/base/clock.h>
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BLOCK        (1u << 20) /* of content handed to the socket at a time */
-#define PACED_BLOCK  (32u << 10)
+#define BLOCK       (1u << 20) /* of content handed to the socket at a time */
+#define PACED_BLOCK (32u << 10)
 
 enum { HEAD, BODY, ANSWERED };
 
@@ -140,8 +140,9 @@ static enum MHD_Result send_reply(struct sim_call *c)
         pace_sleep(c->sim, ms * 1000);
     }
     struct MHD_Response *response =
-        total == 0 ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
-                   : MHD_create_response_from_callback(total, total < BLOCK ? (size_t)total : BLOCK, feed, c, NULL);
+        total == 0
+            ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
+            : MHD_create_response_from_callback(total, total < BLOCK ? (size_t)total : BLOCK, feed, c, NULL);
     if (!response)
         return MHD_NO;
     add_headers(c, response);
@@ -188,8 +189,9 @@ static bool take_body(struct sim_call *c, const char *data, size_t n)
     return true;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *data, size_t *size, void **context)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data, size_t *size,
+                                  void **context)
 {
     (void)cls;
     (void)connection;
@@ -245,7 +247,8 @@ int server_start(struct spfs_sim *sim, struct spfs_reason *reason)
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
     SPFS_FREE char *cert = NULL;
     SPFS_FREE char *key = NULL;
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}, {MHD_OPTION_END, 0, NULL}};
     if (sim->opt.tls_cert) {
         cert = read_file(sim->opt.tls_cert, reason);
         key = sim->opt.tls_key ? read_file(sim->opt.tls_key, reason) : NULL;
@@ -259,13 +262,15 @@ int server_start(struct spfs_sim *sim, struct spfs_reason *reason)
         flags, sim->opt.port, NULL, NULL, on_request, sim, MHD_OPTION_URI_LOG_CALLBACK, on_uri, sim,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, sim, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&addr, MHD_OPTION_CONNECTION_LIMIT, 4000u,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(256u << 10), MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(256u << 10), MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (!sim->daemon)
-        return spfs_fail(reason, -EADDRINUSE, "port %u on %s cannot be listened on, or the certificate is not usable",
+        return spfs_fail(reason, -EADDRINUSE,
+                         "port %u on %s cannot be listened on, or the certificate is not usable",
                          sim->opt.port, sim->opt.listen);
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(sim->daemon, MHD_DAEMON_INFO_BIND_PORT);
-    spfs_format(sim->url, sizeof sim->url, "%s://%s:%u", sim->opt.tls_cert ? "https" : "http", sim->opt.listen,
-                info ? info->port : sim->opt.port);
+    spfs_format(sim->url, sizeof sim->url, "%s://%s:%u", sim->opt.tls_cert ? "https" : "http",
+                sim->opt.listen, info ? info->port : sim->opt.port);
     return 0;
 }
 

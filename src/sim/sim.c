@@ -35,8 +35,9 @@ static void copy_options(struct spfs_sim_options *to, const struct spfs_sim_opti
 
 static void free_options(struct spfs_sim_options *o)
 {
-    const char *all[] = {o->preset, o->listen,    o->tls_cert,      o->tls_key,   o->log_file,    o->faults_file,
-                         o->tenant, o->client_id, o->client_secret, o->host_name, o->content_host};
+    const char *all[] = {o->preset,        o->listen,      o->tls_cert,    o->tls_key,
+                         o->log_file,      o->faults_file, o->tenant,      o->client_id,
+                         o->client_secret, o->host_name,   o->content_host};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(all); i++)
         free((char *)(uintptr_t)all[i]);
 }
@@ -44,7 +45,8 @@ static void free_options(struct spfs_sim_options *o)
 static int build(struct spfs_sim *sim, struct spfs_reason *reason)
 {
     if (preset_build(&sim->tree, sim->opt.preset) < 0)
-        return spfs_fail(reason, -EINVAL, "there is no preset %s: choose docs, wide, tree:N, huge or empty", sim->opt.preset);
+        return spfs_fail(reason, -EINVAL, "there is no preset %s: choose docs, wide, tree:N, huge or empty",
+                         sim->opt.preset);
     if (sim->opt.faults_file) {
         int err = faults_add_file(&sim->faults, sim->opt.faults_file, reason);
         if (err < 0)

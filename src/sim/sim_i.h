@@ -77,8 +77,8 @@ struct spfs_sim {
     pthread_cond_t stop_cond;
     atomic_bool stopping;
 
-    pthread_mutex_t pace_lock; /* guards pace_free_us, pause_until_us */
-    uint64_t pace_free_us;     /* when the shared link is free again */
+    pthread_mutex_t pace_lock;               /* guards pace_free_us, pause_until_us */
+    uint64_t pace_free_us;                   /* when the shared link is free again */
     uint64_t pause_until_us[SIM_PRINCIPALS]; /* end of the Retry-After window */
     uint64_t pause_from_us[SIM_PRINCIPALS];
 
@@ -88,7 +88,7 @@ struct spfs_sim {
 
 struct sim_reply {
     unsigned status;
-    const char *type;         /* Content-Type; static */
+    const char *type; /* Content-Type; static */
     struct spfs_buf body;
     struct spfs_buf headers;  /* "Name: value\n" each */
     bool is_content;          /* the body is [first, first+count) of content */
@@ -114,9 +114,9 @@ struct sim_call {
     struct sim_reply reply;
     char request_id[37];
     uint64_t start_us;
-    uint64_t sent;          /* body bytes sent so far */
-    void *connection;       /* struct MHD_Connection */
-    int state;              /* of server.c */
+    uint64_t sent;    /* body bytes sent so far */
+    void *connection; /* struct MHD_Connection */
+    int state;        /* of server.c */
 };
 
 /* call.c */
@@ -125,11 +125,13 @@ void call_set_target(struct sim_call *c, const char *target);
 /* Decoded value of a query option, with or without its `$`; NULL when absent. Gives. */
 char *call_query(const struct sim_call *c, const char *name);
 char *call_decode(const char *raw, size_t n); /* percent-decoding. Gives */
-void call_header(struct sim_call *c, const char *name, const char *fmt, ...) SPFS_PRINTF(3, 4); /* adds one to the reply */
+void call_header(struct sim_call *c, const char *name, const char *fmt, ...)
+    SPFS_PRINTF(3, 4); /* adds one to the reply */
 /* Starts a JSON reply and returns its buffer, in which the caller writes one object. */
 struct spfs_buf *call_json(struct sim_call *c, unsigned status);
 /* The Graph error body; inner may be NULL. Whatever the body held is dropped. */
-void call_error(struct sim_call *c, unsigned status, const char *code, const char *message, const char *inner);
+void call_error(struct sim_call *c, unsigned status, const char *code, const char *message,
+                const char *inner);
 bool call_prefers(const struct sim_call *c, const char *word);
 void call_violation(struct sim_call *c, enum sim_violation v);
 
@@ -155,12 +157,14 @@ int preset_build(struct tree *t, const char *name);
 
 /* token.c */
 void token_call(struct sim_call *c);
-enum sim_principal token_whose(const struct sim_call *c); /* of the bearer token; SIM_NOBODY when it is not good */
-enum sim_principal token_check(struct sim_call *c);       /* the same; then the 401 is in the reply */
+enum sim_principal
+token_whose(const struct sim_call *c);              /* of the bearer token; SIM_NOBODY when it is not good */
+enum sim_principal token_check(struct sim_call *c); /* the same; then the 401 is in the reply */
 void token_error(struct sim_call *c, unsigned status, const char *error, unsigned number, const char *text);
 
 /* content.c */
-void content_base(const struct sim_call *c, char *ret, size_t size); /* scheme://host of pre-authenticated URLs */
+void content_base(const struct sim_call *c, char *ret,
+                  size_t size); /* scheme://host of pre-authenticated URLs */
 void content_url(struct sim_call *c, uint32_t item, uint32_t version, char *ret, size_t size);
 enum sim_principal content_whose(const struct sim_call *c); /* of the pre-authenticated URL, unchecked */
 void content_redirect(struct sim_call *c, uint32_t item, uint32_t version);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: the token endpoint, and bearer tokens. Access tokens carry principal and expiry under a keyed checksum, so
- * that none need be remembered; refresh tokens are "sim-refresh-N", any N up to the newest is good, since use does not
- * revoke one. Threads: the call's. */
+/* Purpose: the token endpoint, and bearer tokens. Access tokens carry principal and expiry under a keyed
+ * checksum, so that none need be remembered; refresh tokens are "sim-refresh-N", any N up to the newest is
+ * good, since use does not revoke one. Threads: the call's. */
 #include "sim_i.h"
 #include "pattern_i.h"
 
@@ -40,8 +40,8 @@ void token_error(struct sim_call *c, unsigned status, const char *error, unsigne
     c->reply.type = "application/json; charset=utf-8";
     jw_open(b, NULL, '{');
     jw_str(b, "error", error);
-    jw_strf(b, "error_description", "AADSTS%u: %s\r\nTrace ID: %s\r\nCorrelation ID: %s\r\nTimestamp: %s", number, text,
-            c->request_id, c->request_id, stamp);
+    jw_strf(b, "error_description", "AADSTS%u: %s\r\nTrace ID: %s\r\nCorrelation ID: %s\r\nTimestamp: %s",
+            number, text, c->request_id, c->request_id, stamp);
     jw_open(b, "error_codes", '[');
     jw_u64(b, NULL, number);
     jw_close(b, ']');
@@ -69,8 +69,8 @@ static void give(struct sim_call *c, enum sim_principal who, const char *scope)
         jw_str(b, "scope", scope);
     jw_u64(b, "expires_in", sim->opt.token_life_s);
     jw_u64(b, "ext_expires_in", sim->opt.token_life_s);
-    jw_strf(b, "access_token", PREFIX ".%c%llx.%016llx", who == SIM_USER ? 'u' : 'a', (unsigned long long)expires,
-            (unsigned long long)checksum(sim, who, expires));
+    jw_strf(b, "access_token", PREFIX ".%c%llx.%016llx", who == SIM_USER ? 'u' : 'a',
+            (unsigned long long)expires, (unsigned long long)checksum(sim, who, expires));
     if (who == SIM_USER)
         jw_strf(b, "refresh_token", "sim-refresh-%u", atomic_fetch_add(&sim->refresh_number, 1) + 1);
     jw_close(b, '}');
@@ -86,7 +86,8 @@ static bool tenant_is_known(struct sim_call *c, bool user)
     if (user && (strcmp(tenant, "organizations") == 0 || strcmp(tenant, "common") == 0))
         return true;
     char text[300];
-    spfs_format(text, sizeof text, "Tenant '%.200s' not found. Check to make sure you have the correct tenant ID.", tenant);
+    spfs_format(text, sizeof text,
+                "Tenant '%.200s' not found. Check to make sure you have the correct tenant ID.", tenant);
     token_error(c, 400, "invalid_request", 90002, text);
     return false;
 }
@@ -128,8 +129,9 @@ static void client_credentials(struct sim_call *c, const char *secret)
 {
     SPFS_FREE char *scope = form(c, "scope");
     if (!secret)
-        token_error(c, 401, "invalid_client", 7000218,
-                    "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.");
+        token_error(
+            c, 401, "invalid_client", 7000218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.");
     else if (!scope || !spfs_ends(scope, "/.default") || strchr(scope, ' '))
         token_error(c, 400, "invalid_scope", 70011,
                     "The provided value for the input parameter 'scope' is not valid.");
@@ -148,7 +150,8 @@ static void refresh(struct sim_call *c)
     int end = 0;
     if (sscanf(text, "sim-refresh-%u%n", &number, &end) != 1 || text[end] || number == 0 ||
         number > atomic_load(&c->sim->refresh_number))
-        return token_error(c, 400, "invalid_grant", 700082, "The refresh token has expired due to inactivity.");
+        return token_error(c, 400, "invalid_grant", 700082,
+                           "The refresh token has expired due to inactivity.");
     give(c, SIM_USER, scope && *scope ? scope : "Files.ReadWrite.All Sites.Read.All User.Read");
 }
 
@@ -168,9 +171,10 @@ void token_call(struct sim_call *c)
         return token_error(c, 400, "unauthorized_client", 700016,
                            "Application with the given identifier was not found in the directory.");
     if (secret && strcmp(secret, c->sim->opt.client_secret) != 0)
-        return token_error(c, 401, "invalid_client", 7000215,
-                           "Invalid client secret provided. Ensure the secret being sent in the request is the client "
-                           "secret value, not the client secret ID.");
+        return token_error(
+            c, 401, "invalid_client", 7000215,
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client "
+            "secret value, not the client secret ID.");
     if (user)
         refresh(c);
     else if (strcmp(grant, "client_credentials") == 0)
@@ -212,8 +216,8 @@ enum sim_principal token_check(struct sim_call *c)
     c->principal = parse(c, &reason);
     if (c->principal == SIM_NOBODY) {
         call_error(c, 401, "InvalidAuthenticationToken", reason, NULL);
-        call_header(c, "WWW-Authenticate", "Bearer realm=\"\", authorization_uri=\"%s/common/oauth2/authorize\"",
-                    c->base);
+        call_header(c, "WWW-Authenticate",
+                    "Bearer realm=\"\", authorization_uri=\"%s/common/oauth2/authorize\"", c->base);
     }
     return c->principal;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: the items of the tenant and their changes (see tree_i.h).
- * Invariants: a live item hangs in its parent's child list and in the name table; a tombstone hangs in neither.
- * Every item but none other is in its drive's change order, sorted by seq. A folder's size is the sum of the live
- * files below it. Threads: guarded by tree.lock, held by the caller. Ownership: names live in the arena for good. */
+ * Invariants: a live item hangs in its parent's child list and in the name table; a tombstone hangs in
+ * neither. Every item but none other is in its drive's change order, sorted by seq. A folder's size is the
+ * sum of the live files below it. Threads: guarded by tree.lock, held by the caller. Ownership: names live in
+ * the arena for good. */
 #include "tree_i.h"
 #include "blob_i.h"
 #include "jsonw_i.h"
@@ -253,7 +254,8 @@ int tree_add_drive(struct tree *t, int site, const char *name, const char *segme
     return (int)index;
 }
 
-uint32_t tree_add(struct tree *t, uint32_t parent, enum tree_kind kind, const char *name, uint64_t size, int64_t mtime)
+uint32_t tree_add(struct tree *t, uint32_t parent, enum tree_kind kind, const char *name, uint64_t size,
+                  int64_t mtime)
 {
     struct tree_item *it = new_item(t, tree_item(t, parent)->drive, kind, name);
     it->size = size;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tenant in memory: sites, drives, items, and the change order of each drive.
- * An item is named by its serial (an index, never reused); its Graph id, GUID and tags are computed from the serial,
- * so that a million items fit in little memory. A deleted item stays as a tombstone, which delta needs.
- * Locking: every function expects the caller to hold `lock`, for writing where the name says so (add, change verbs). */
+ * An item is named by its serial (an index, never reused); its Graph id, GUID and tags are computed from the
+ * serial, so that a million items fit in little memory. A deleted item stays as a tombstone, which delta
+ * needs. Locking: every function expects the caller to hold `lock`, for writing where the name says so (add,
+ * change verbs). */
 #ifndef SIM_TREE_I_H
 #define SIM_TREE_I_H
 
@@ -22,8 +23,8 @@ enum tree_kind { TREE_FILE, TREE_FOLDER, TREE_PACKAGE, TREE_REMOTE };
 enum tree_flag {
     TREE_DELETED = 1,
     TREE_ROOT = 2,
-    TREE_NO_HASH = 4,  /* the service has not computed one */
-    TREE_MALWARE = 8,  /* downloads are refused */
+    TREE_NO_HASH = 4,      /* the service has not computed one */
+    TREE_MALWARE = 8,      /* downloads are refused */
     TREE_NO_DOWNLOAD = 16, /* metadata is allowed, content is not */
 };
 
@@ -52,11 +53,11 @@ struct tree_extra {
 };
 
 struct tree_item {
-    uint64_t seq;   /* change number in its drive; rises with every change */
-    uint64_t size;  /* file: bytes; folder: sum of its contents */
-    uint64_t seed;  /* of generated content */
-    int64_t mtime;  /* fileSystemInfo.lastModifiedDateTime */
-    int64_t ctime;  /* fileSystemInfo.createdDateTime */
+    uint64_t seq;  /* change number in its drive; rises with every change */
+    uint64_t size; /* file: bytes; folder: sum of its contents */
+    uint64_t seed; /* of generated content */
+    int64_t mtime; /* fileSystemInfo.lastModifiedDateTime */
+    int64_t ctime; /* fileSystemInfo.createdDateTime */
     const char *name;
     struct tree_blob *blob; /* content that is not generated */
     struct tree_extra *extra;
@@ -71,28 +72,28 @@ struct tree_item {
 };
 
 struct tree_site {
-    char *name;    /* last part of the URL */
-    char *title;   /* displayName */
-    char *path;    /* server-relative: "sites/marketing"; "" for the root site */
+    char *name;                      /* last part of the URL */
+    char *title;                     /* displayName */
+    char *path;                      /* server-relative: "sites/marketing"; "" for the root site */
     char guid[2][TREE_GUID_LEN + 1]; /* site collection, web */
-    int parent;    /* index, or -1 */
+    int parent;                      /* index, or -1 */
     bool followed;
-    bool hidden;   /* not in searches; resolves by path */
+    bool hidden; /* not in searches; resolves by path */
 };
 
 struct tree_drive {
     char *name;
     char *segment; /* of the library in the URL */
     char *id;
-    int site;      /* index, or -1: the OneDrive of the user */
+    int site; /* index, or -1: the OneDrive of the user */
     uint32_t root;
-    uint64_t seq;              /* newest change number */
-    uint32_t newest, oldest;   /* change order */
+    uint64_t seq;            /* newest change number */
+    uint32_t newest, oldest; /* change order */
     uint64_t quota, deleted_bytes;
-    uint64_t epoch;            /* raised: older delta tokens answer 410 */
+    uint64_t epoch; /* raised: older delta tokens answer 410 */
     bool read_only;
-    bool system;               /* hidden unless `system` is selected */
-    bool rewrites_office;      /* SharePoint's property promotion after uploads */
+    bool system;          /* hidden unless `system` is selected */
+    bool rewrites_office; /* SharePoint's property promotion after uploads */
 };
 
 struct tree {
@@ -117,7 +118,8 @@ int tree_add_drive(struct tree *t, int site, const char *name, const char *segme
 struct tree_item *tree_item(const struct tree *t, uint32_t serial);
 
 /* New item below parent, recorded as a change. Content is generated from a seed of its own. */
-uint32_t tree_add(struct tree *t, uint32_t parent, enum tree_kind kind, const char *name, uint64_t size, int64_t mtime);
+uint32_t tree_add(struct tree *t, uint32_t parent, enum tree_kind kind, const char *name, uint64_t size,
+                  int64_t mtime);
 struct tree_extra *tree_extra(struct tree_item *it); /* made when missing */
 
 /* Child by name without regard to case, or TREE_NONE. */
@@ -140,7 +142,7 @@ uint32_t tree_version_number(const struct tree_item *it);
 /* Names computed from serials. */
 void tree_item_id(const struct tree *t, uint32_t serial, char ret[TREE_ID_LEN + 1]);
 void tree_item_guid(const struct tree *t, uint32_t serial, char ret[TREE_GUID_LEN + 1]);
-uint32_t tree_by_id(const struct tree *t, const char *id); /* tombstones too; TREE_NONE when unknown */
+uint32_t tree_by_id(const struct tree *t, const char *id);  /* tombstones too; TREE_NONE when unknown */
 int tree_drive_by_id(const struct tree *t, const char *id); /* or -1 */
 int tree_drive_of_user(const struct tree *t);               /* or -1 */
 
