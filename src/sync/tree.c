@@ -439,10 +439,11 @@ int spfs_tree_refresh_item(struct spfs_tree *t, struct spfs_op *op, uint64_t ino
         return err;
     struct tree_batch batch = {.tree = t, .drive = rec->number};
     err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, node->id}, put_one, &batch, reason);
-    tree_note_contact(t, err, reason ? reason->text : NULL);
     if (!err)
-        return tree_batch_commit(&batch);
-    tree_batch_abort(&batch);
+        err = tree_batch_commit(&batch);
+    else
+        tree_batch_abort(&batch);
+    tree_note_contact(t, err, reason ? reason->text : NULL);
     if (err == -ENOENT) { /* gone, or out of sight: the drive's own feed decides */
         SPFS_LOCKED(&t->lock);
         struct tree_drive *d = touch_locked(t, rec->number);

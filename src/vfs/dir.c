@@ -14,7 +14,7 @@ struct entry {
 
 struct spfs_vfs_dir {
     uint64_t node;
-    struct spfs_lock lock; /* SPFS_RANK_VFS_FILE; guards the snapshot: readdir calls of one handle come one at a time, but nothing promises it */
+    struct spfs_lock lock; /* SPFS_RANK_VFS_DIR; guards the snapshot: readdir calls of one handle come one at a time, but nothing promises it */
     bool taken;
     struct entry *v;
     size_t n, cap;
@@ -37,7 +37,7 @@ int spfs_vfs_opendir(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, stru
         return err;
     }
     dir->node = node;
-    spfs_lock_init(&dir->lock, SPFS_RANK_VFS_FILE);
+    spfs_lock_init(&dir->lock, SPFS_RANK_VFS_DIR);
     spfs_buf_init(&dir->names, DIR_NAMES_MAX);
     *ret = dir;
     return 0;

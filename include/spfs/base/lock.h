@@ -11,6 +11,7 @@
 /* The one table of ranks, outermost first. Two locks of one rank are never held together. */
 enum spfs_lock_rank {
     SPFS_RANK_APP = 10,       /* control socket, compose */
+    SPFS_RANK_VFS_DIR = 15,   /* one open directory: held while its entries are given out */
     SPFS_RANK_VFS = 20,       /* vfs tables of open files and directories */
     SPFS_RANK_VFS_FILE = 25,  /* one open file */
     SPFS_RANK_REFRESH = 30,   /* sync: schedule of drives */
