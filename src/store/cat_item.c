@@ -61,7 +61,11 @@ static int choose_kind(struct spfs_catalog_txn *t, struct put *p)
         return refuse(t, p, "it is the root of a drive");
     if (kind == SPFS_KIND_UNKNOWN || old->kind == SPFS_KIND_UNKNOWN) {
         p->new.kind = kind == SPFS_KIND_UNKNOWN ? old->kind : kind;
-        return 0;
+        uint64_t child;
+        int got = p->new.kind == SPFS_KIND_FILE && old->kind == SPFS_KIND_UNKNOWN
+                      ? cat_any_child(t->c, t->txn, p->ino, &child)
+                      : 0;
+        return got > 0 ? refuse(t, p, "a file that has children") : got;
     }
     if (spfs_kind_is_dir(kind) == spfs_kind_is_dir(old->kind))
         return 0;
