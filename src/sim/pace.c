@@ -8,6 +8,9 @@
 #include <spfs/base/clock.h>
 #include <errno.h>
 
+/* Link time that late wake-ups may make up for; without it a stream never reaches the rate. */
+#define CREDIT_US 5000u
+
 void pace_sleep(struct spfs_sim *sim, uint64_t us)
 {
     struct timespec until;
@@ -27,7 +30,8 @@ void pace_bytes(struct spfs_sim *sim, size_t n)
         return;
     uint64_t now = spfs_now_us();
     pthread_mutex_lock(&sim->pace_lock);
-    uint64_t start = sim->pace_free_us > now ? sim->pace_free_us : now;
+    uint64_t earliest = now > CREDIT_US ? now - CREDIT_US : 0;
+    uint64_t start = sim->pace_free_us > earliest ? sim->pace_free_us : earliest;
     sim->pace_free_us = start + (uint64_t)n * 8 / sim->opt.mbps;
     uint64_t end = sim->pace_free_us;
     pthread_mutex_unlock(&sim->pace_lock);
