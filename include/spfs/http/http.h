@@ -64,8 +64,8 @@ struct spfs_http_request {
     int (*data)(void *ctx, const void *p, size_t n);
     void *ctx;
     size_t max_body; /* 0: 1 MiB */
-    uint64_t
-        stall_ms; /* no byte either way for so long: -ETIMEDOUT; 0: 20 s. The op's deadline holds as well */
+    /* No byte either way for so long: -ETIMEDOUT; 0: 20 s. The op's deadline holds as well. */
+    uint64_t stall_ms;
     bool fresh_connection; /* after a 503 */
     bool idempotent; /* a POST that may be sent twice, such as a $batch of GETs; other methods always may */
 };

@@ -146,6 +146,15 @@ static void test_interim_replies(void **state)
     assert_int_equal(head.retry_after_ms, -1);
 }
 
+static void test_coding(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("HTTP/1.1 200 X\nContent-Encoding: gzip"), 1);
+    assert_true(head.coded);
+    assert_int_equal(parse("HTTP/1.1 200 X\nContent-Encoding: identity"), 1);
+    assert_false(head.coded);
+}
+
 static void test_flood(void **state)
 {
     struct head_parser p;
@@ -170,7 +179,7 @@ int main(void)
         cmocka_unit_test(test_fields),      cmocka_unit_test(test_range_strict),
         cmocka_unit_test(test_retry_after), cmocka_unit_test(test_too_long_is_absent),
         cmocka_unit_test(test_length),      cmocka_unit_test(test_interim_replies),
-        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_coding),      cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
