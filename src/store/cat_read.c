@@ -76,7 +76,7 @@ int cat_drive(struct spfs_catalog *c, MDB_txn *txn, uint32_t number, struct spfs
 
 int cat_drive_number(struct spfs_catalog *c, MDB_txn *txn, const char *id, uint32_t *ret)
 {
-    uint64_t number;
+    uint64_t number = 0;
     int err = cat_ino_of(c, txn, DRIVE_IDS, str_of(id), &number);
     if (!err)
         *ret = (uint32_t)number;
@@ -146,7 +146,7 @@ int spfs_catalog_txn_get(struct spfs_catalog_txn *t, uint64_t ino, struct spfs_n
 int spfs_catalog_by_id(struct spfs_catalog *c, uint32_t drive, const char *id, struct spfs_node *ret)
 {
     ENV_READER struct reader *r = NULL;
-    uint64_t ino;
+    uint64_t ino = 0;
     int err = env_read(&c->env, &r);
     if (!err)
         err = cat_ino_of(c, r->txn, drive, str_of(id), &ino);
@@ -202,8 +202,8 @@ int spfs_catalog_lookup(struct spfs_catalog *c, uint64_t parent, const char *nam
 {
     ENV_READER struct reader *r = NULL;
     CAT_CURSOR MDB_cursor *cur = NULL;
-    uint64_t ino;
-    bool exact;
+    uint64_t ino = 0;
+    bool exact = false;
     int err = env_read(&c->env, &r);
     if (!err)
         err = env_errno(mdb_cursor_open(r->txn, cat_dbi(c, CAT_CHILDREN), &cur));
@@ -274,7 +274,7 @@ int spfs_catalog_txn_drive(struct spfs_catalog_txn *t, uint32_t number, struct s
 int spfs_catalog_drive_by_id(struct spfs_catalog *c, const char *drive_id, struct spfs_drive_rec *ret)
 {
     ENV_READER struct reader *r = NULL;
-    uint32_t number;
+    uint32_t number = 0;
     int err = env_read(&c->env, &r);
     if (!err)
         err = cat_drive_number(c, r->txn, drive_id, &number);
