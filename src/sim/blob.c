@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: written content, and reading of either kind of content (see blob_i.h).
- * Invariants: the hash state covers exactly the `size` bytes in the file. Ownership: the last unref closes
- * it. */
+/* Purpose: written content, small in memory and large in an unlinked file, and reading of either kind of
+ * content (see blob_i.h). Invariants: the hash state covers exactly the `size` bytes in the file. Ownership:
+ * the last unref closes it. */
 #include "blob_i.h"
 #include "jsonw_i.h"
 #include "pattern_i.h"
@@ -14,36 +14,65 @@
 #include <string.h>
 #include <unistd.h>
 
+#define IN_MEMORY (256u << 10) /* larger ones move to a file */
+
 struct tree_blob {
     atomic_uint refs;
-    int fd;
+    int fd; /* -1: the bytes are in `data` */
+    char *data;
     uint64_t size;
     struct spfs_quickxor hash;
 };
 
 struct tree_blob *blob_new(void)
 {
-    const char *dir = getenv("TMPDIR");
-    int fd = open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return NULL;
     struct tree_blob *b = sim_alloc(sizeof *b);
     atomic_init(&b->refs, 1);
-    b->fd = fd;
+    b->fd = -1;
     spfs_quickxor_init(&b->hash);
     return b;
 }
 
-int blob_append(struct tree_blob *b, const void *p, size_t n)
+static int write_all(int fd, const char *p, size_t n, uint64_t at)
 {
-    const unsigned char *bytes = p;
-    spfs_quickxor_add(&b->hash, p, n);
     for (size_t done = 0; done < n;) {
-        ssize_t got = pwrite(b->fd, bytes + done, n - done, (off_t)(b->size + done));
+        ssize_t got = pwrite(fd, p + done, n - done, (off_t)(at + done));
         if (got < 0 && errno != EINTR)
             return -errno;
         done += got > 0 ? (size_t)got : 0;
     }
+    return 0;
+}
+
+static int move_to_file(struct tree_blob *b)
+{
+    const char *dir = getenv("TMPDIR");
+    b->fd = open(dir && *dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (b->fd < 0)
+        return -errno;
+    int err = write_all(b->fd, b->data, b->size, 0);
+    free(b->data);
+    b->data = NULL;
+    return err;
+}
+
+int blob_append(struct tree_blob *b, const void *p, size_t n)
+{
+    int err = 0;
+    if (b->fd < 0 && b->size + n > IN_MEMORY)
+        err = move_to_file(b);
+    if (!err && b->fd >= 0)
+        err = write_all(b->fd, p, n, b->size);
+    if (!err && b->fd < 0 && n) {
+        char *grown = realloc(b->data, b->size + n);
+        if (!grown)
+            return -ENOMEM;
+        b->data = grown;
+        memcpy(b->data + b->size, p, n);
+    }
+    if (err)
+        return err;
+    spfs_quickxor_add(&b->hash, p, n);
     b->size += n;
     return 0;
 }
@@ -63,7 +92,9 @@ struct tree_blob *blob_ref(struct tree_blob *b)
 void blob_unref(struct tree_blob *b)
 {
     if (b && atomic_fetch_sub(&b->refs, 1) == 1) {
-        close(b->fd);
+        if (b->fd >= 0)
+            close(b->fd);
+        free(b->data);
         free(b);
     }
 }
@@ -73,7 +104,9 @@ int body_read(const struct tree_body *body, uint64_t offset, void *p, size_t n)
     unsigned char *out = p;
     while (n > 0) {
         size_t piece = n < PATTERN_RUN ? n : PATTERN_RUN;
-        if (body->blob) {
+        if (body->blob && body->blob->fd < 0) {
+            memcpy(out, body->blob->data + offset, piece);
+        } else if (body->blob) {
             ssize_t got = pread(body->blob->fd, out, piece, (off_t)offset);
             if (got <= 0 && errno != EINTR)
                 return got ? -errno : -EIO;

@@ -11,7 +11,7 @@
 struct tree_blob;
 struct tree_body;
 
-struct tree_blob *blob_new(void);                              /* NULL when no temporary file can be made */
+struct tree_blob *blob_new(void);
 int blob_append(struct tree_blob *b, const void *p, size_t n); /* 0 or a negative errno */
 uint64_t blob_size(const struct tree_blob *b);
 struct tree_blob *blob_ref(struct tree_blob *b); /* NULL is legal */

@@ -7,6 +7,8 @@
  *   {"op":"lock","path":P,"on":BOOL}        open in Office or checked out by somebody: writes answer 423
  *   {"op":"malware"|"no_download"|"no_hash","path":P,"on":BOOL}
  *   {"op":"read_only","path":LIBRARY,"on":BOOL}  {"op":"quota","path":LIBRARY,"size":N}   0: no quota facet
+ *   {"op":"rewrite","path":LIBRARY,"on":BOOL,"delay_ms":N}   properties are written into Office files after
+ * uploads
  *   {"op":"resync","path":LIBRARY}          older delta tokens answer 410
  * Paths are display paths (places_i.h). Missing parents are made. Answers {"results":[{"id","eTag"}]}; the
  * first operation that is impossible ends the run with 400. Threads: the call's, under tree.lock for writing.
@@ -128,6 +130,8 @@ static bool on_existing(struct op *op)
         d->read_only = on;
     else if (strcmp(op->name, "quota") == 0)
         d->quota = (uint64_t)number(op->json, "size", 0);
+    else if (strcmp(op->name, "rewrite") == 0)
+        d->rewrites_office = on, d->rewrite_delay_ms = (unsigned)number(op->json, "delay_ms", 0);
     else if (strcmp(op->name, "resync") == 0)
         d->epoch++;
     else if (strcmp(op->name, "malware") == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Purpose: listing of a folder by pages, and of a file's versions.
+/* Purpose: listing of a folder by pages.
  * A skip token holds the position only, so paging is no snapshot: with changes in between, entries are missed
  * or repeated, as on the real service. Threads: the call's, under tree.lock. */
 #include "item_i.h"
@@ -83,41 +83,5 @@ void children_list(struct sim_call *c, const struct route *r)
     jw_close(b, ']');
     if (i || c->plan.endless_nextlink)
         next_link(c, b, top, select, i ? position : 0);
-    jw_close(b, '}');
-}
-
-static void version_write(struct sim_call *c, struct spfs_buf *b, uint32_t number, uint64_t size,
-                          int64_t mtime)
-{
-    (void)c;
-    jw_open(b, NULL, '{');
-    jw_strf(b, "id", "%u.0", number);
-    jw_open(b, "lastModifiedBy", '{');
-    jw_open(b, "user", '{');
-    jw_str(b, "displayName", "Megan Bowen");
-    jw_close(b, '}');
-    jw_close(b, '}');
-    jw_time(b, "lastModifiedDateTime", mtime);
-    jw_u64(b, "size", size);
-    jw_close(b, '}');
-}
-
-void versions_call(struct sim_call *c, const struct route *r)
-{
-    const struct tree_item *it = tree_item(&c->sim->tree, r->item);
-    if (strcmp(r->rest, "versions") != 0) {
-        char *end = NULL;
-        unsigned long number = strncmp(r->rest, "versions/", 9) == 0 ? strtoul(r->rest + 9, &end, 10) : 0;
-        if (number && strcmp(end, ".0/content") == 0)
-            return content_redirect(c, r->item, (uint32_t)number);
-        return call_error(c, 404, "itemNotFound", "The version could not be found.", NULL);
-    }
-    struct spfs_buf *b = call_json(c, 200);
-    jw_open(b, NULL, '{');
-    jw_open(b, "value", '[');
-    version_write(c, b, tree_version_number(it), it->size, it->mtime);
-    for (struct tree_version *v = it->extra ? it->extra->versions : NULL; v; v = v->older)
-        version_write(c, b, v->number, v->body.size, v->mtime);
-    jw_close(b, ']');
     jw_close(b, '}');
 }

@@ -408,7 +408,7 @@ static void write_sparse(struct sim_call *c, struct spfs_buf *b, uint32_t serial
     if (want & BIT(P_SHARED) && serial % 9 == 0)
         jw_raw(b, "shared", serial % 2 ? "{}" : "{\"scope\":\"users\"}");
     if (want & BIT(P_PUBLICATION) && it->kind == TREE_FILE) {
-        bool held = it->extra && it->extra->locked;
+        bool held = it->extra && (it->extra->locked || it->extra->checked_out);
         jw_open(b, "publication", '{');
         jw_str(b, "level", held ? "checkout" : "published");
         jw_strf(b, "versionId", "%u.0", tree_version_number(it));

@@ -4,6 +4,7 @@
  * contain anything when it is encoded. Threads: the call's. */
 #include "route_i.h"
 #include "item_i.h"
+#include "mutate_i.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -215,10 +216,15 @@ static void graph_call(struct sim_call *c)
 
 static void answer(struct sim_call *c)
 {
+    store_settle(c->sim);
     if (c->class == SIM_TOKEN)
         token_call(c);
     else if (spfs_starts(c->path, "/_content/"))
         content_call(c);
+    else if (spfs_starts(c->path, "/_upload/"))
+        upload_call(c);
+    else if (spfs_starts(c->path, "/_monitor/"))
+        copy_monitor(c);
     else
         graph_call(c);
 }

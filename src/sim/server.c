@@ -170,23 +170,19 @@ static void read_head(struct sim_call *c, const char *method)
     c->class = route_class(c->method, c->path);
 }
 
-/* Bytes of the request's body: files into a blob, all else into memory. */
+/* Bytes of the request's body: whole files into a blob, fragments and all else into memory. */
 static bool take_body(struct sim_call *c, const char *data, size_t n)
 {
     c->upload_length += n;
     if (c->class != SIM_CONTROL)
         atomic_fetch_add(&c->sim->counters.bytes_in, n);
-    if (c->class != SIM_UPLOAD)
+    if (c->class == SIM_UPLOAD)
+        pace_bytes(c->sim, n);
+    if (c->class != SIM_UPLOAD || spfs_starts(c->path, "/_upload/"))
         return spfs_buf_add(&c->body, data, n) == 0;
     if (!c->upload)
         c->upload = blob_new();
-    for (size_t done = 0, piece; done < n; done += piece) {
-        piece = c->sim->opt.mbps && n - done > PACED_BLOCK ? PACED_BLOCK : n - done;
-        pace_bytes(c->sim, piece);
-        if (!c->upload || blob_append(c->upload, data + done, piece) < 0)
-            return false;
-    }
-    return true;
+    return c->upload && blob_append(c->upload, data, n) == 0;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,

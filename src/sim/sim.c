@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Purpose: life of a simulator: options and their defaults, building, stopping (see sim.h).
  * Order: pattern, tree, faults, log, then the server; the reverse at the end. */
+#include "mutate_i.h"
 #include "pattern_i.h"
 #include "sim_i.h"
 
@@ -97,6 +98,7 @@ void spfs_sim_stop(struct spfs_sim *sim)
     if (sim->log)
         fclose(sim->log);
     faults_done(&sim->faults);
+    upload_free_all(sim);
     tree_done(&sim->tree);
     pthread_cond_destroy(&sim->stop_cond);
     pthread_mutex_destroy(&sim->wait_lock);

@@ -60,6 +60,8 @@ struct sim_counters {
     atomic_ullong violations[SIM_VIOLATIONS];
 };
 
+struct upload;
+
 struct spfs_sim {
     struct spfs_sim_options opt; /* defaults filled in; strings owned */
     struct tree tree;
@@ -72,6 +74,10 @@ struct spfs_sim {
     atomic_uint in_flight;
     atomic_ullong request_number;
     atomic_uint refresh_number;
+
+    struct upload *uploads; /* upload.c; guarded by tree.lock */
+    uint64_t upload_number; /* guarded by tree.lock */
+    atomic_uint rewrites_pending;
 
     pthread_mutex_t wait_lock; /* guards stopping; stop_cond ends every wait */
     pthread_cond_t stop_cond;

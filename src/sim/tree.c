@@ -280,21 +280,23 @@ void tree_rename(struct tree *t, uint32_t item, uint32_t new_parent, const char 
     changed(t, item);
 }
 
-void tree_write(struct tree *t, uint32_t item, const struct tree_body *body, int64_t mtime, bool keep)
+void tree_add_version(struct tree *t, uint32_t item)
 {
     struct tree_item *it = tree_item(t, item);
     struct tree_extra *extra = tree_extra(it);
-    if (keep) {
-        struct tree_version *v = sim_alloc(sizeof *v);
-        *v = (struct tree_version){.older = extra->versions,
-                                   .body = {it->size, it->seed, it->blob},
-                                   .mtime = it->mtime,
-                                   .number = extra->version};
-        extra->versions = v;
-        extra->version++;
-    } else {
-        blob_unref(it->blob);
-    }
+    struct tree_version *v = sim_alloc(sizeof *v);
+    *v = (struct tree_version){
+        .older = extra->versions, .body = tree_body(it), .mtime = it->mtime, .number = extra->version};
+    extra->versions = v;
+    extra->version++;
+}
+
+void tree_write(struct tree *t, uint32_t item, const struct tree_body *body, int64_t mtime, bool keep)
+{
+    struct tree_item *it = tree_item(t, item);
+    if (keep)
+        tree_add_version(t, item);
+    blob_unref(it->blob);
     add_size(t, it->parent, body->size - it->size);
     it->size = body->size;
     it->seed = body->seed;

@@ -48,6 +48,9 @@ struct tree_extra {
     struct tree_version *versions; /* older ones, newest first */
     uint32_t version;              /* number of the current one */
     uint32_t target;               /* TREE_REMOTE: serial of the item it points to */
+    uint64_t rewrite_us;           /* when SharePoint writes properties into the file; 0: never */
+    bool checked_out;              /* by the user who calls */
+    bool monitored;                /* a copy whose monitor has been asked */
     bool locked;                   /* open in Office or checked out by somebody else: 423 */
     bool by_app;                   /* last modified through the API rather than by the other user */
 };
@@ -92,8 +95,9 @@ struct tree_drive {
     uint64_t quota, deleted_bytes;
     uint64_t epoch; /* raised: older delta tokens answer 410 */
     bool read_only;
-    bool system;          /* hidden unless `system` is selected */
-    bool rewrites_office; /* SharePoint's property promotion after uploads */
+    bool system;               /* hidden unless `system` is selected */
+    bool rewrites_office;      /* SharePoint writes properties into Office files after an upload */
+    unsigned rewrite_delay_ms; /* 0: before the upload is answered */
 };
 
 struct tree {
@@ -133,6 +137,9 @@ void tree_touch(struct tree *t, uint32_t item);
 void tree_rename(struct tree *t, uint32_t item, uint32_t new_parent, const char *new_name);
 /* Takes body->blob; the former content becomes an older version when keep is set. */
 void tree_write(struct tree *t, uint32_t item, const struct tree_body *body, int64_t mtime, bool keep);
+/* The present content becomes an older version as well, as a change of metadata makes it. The caller touches.
+ */
+void tree_add_version(struct tree *t, uint32_t item);
 void tree_delete(struct tree *t, uint32_t item); /* with everything below */
 
 struct tree_body tree_body(const struct tree_item *it); /* takes a reference */
