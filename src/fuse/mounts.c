@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,8 +166,8 @@ int spfs_mounts_resolve(const char *path, char ret[PATH_MAX])
 
 bool spfs_mounts_is_dead(const char *dir)
 {
-    struct stat st;
-    return stat(dir, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+    struct statfs st; /* always asked of the daemon; stat may be answered by the kernel for a day after its death */
+    return statfs(dir, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 /* fusermount3 is setuid root; what it prints goes nowhere: the callers say it in their own words. */
