@@ -128,7 +128,7 @@ static int pour(const struct fake_step *s, const struct spfs_http_request *req,
     uint64_t from = s->part ? s->from : 0, to = s->part ? s->to : s->total - 1;
     uint64_t n = to - from + 1 + s->extra - s->short_by;
     for (uint64_t i = 0; i < n;) {
-        unsigned char b[1000];
+        unsigned char b[64];
         size_t k = 0;
         if (s->cut && i == s->cut)
             return -ECONNRESET;
