@@ -284,7 +284,8 @@ static struct upload *find(struct sim_call *c)
     const char *at = strstr(c->query, "guid="), *auth = strstr(c->query, "tempauth=");
     uint64_t id = 0, sum = 0;
     unsigned who = 0;
-    at = at ? at + strspn(at + 5, "'%27") + 5 : "";
+    at = at ? at + strlen("guid=") : "";
+    at += *at == '\'' ? 1 : spfs_starts(at, "%27") ? 3 : 0;
     if (sscanf(at, "%16" SCNx64, &id) != 1 || !auth ||
         sscanf(auth, "tempauth=v1.%u.%" SCNx64, &who, &sum) != 2 || sum != pattern_mix(id ^ c->sim->secret))
         return NULL;
