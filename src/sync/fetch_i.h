@@ -155,8 +155,8 @@ struct spfs_fetch {
     unsigned slots_total, slots_used, room_waiters;
     unsigned limit_ahead, limit_sibling; /* slots in use beyond which these get none */
     bool touched;             /* buffers hold pages of the system */
-    uint8_t *pool;
-    size_t pool_size;
+    uint8_t *map, *pool;      /* what was mapped; its part that begins at a huge page */
+    size_t map_size, pool_size;
     struct slot *free_slots;
     struct slot *table[TABLE_SIZE];
     struct slot_queue ready, loose;

@@ -46,7 +46,8 @@ void fake_wait_reads(struct fake *f, unsigned n); /* until n reads have begun */
 void fake_wait_quiet(struct fake *f);             /* until none runs */
 void fake_stale(void *fake, uint64_t ino, uint32_t content, uint64_t served_size);
 uint64_t fake_seed(const char *item, const char *etag);
-uint8_t fake_byte(uint64_t seed, uint64_t off);
+void fake_fill(uint64_t seed, uint64_t off, void *p, size_t n);
+bool fake_is(uint64_t seed, uint64_t off, const void *p, size_t n); /* are these the bytes? */
 void fake_node(struct spfs_node *n, uint64_t ino, uint32_t content, uint64_t size); /* item "i<ino>", etag "e<content>" */
 
 /* The cache. One at a time. */

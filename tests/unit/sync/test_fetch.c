@@ -1,142 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Fetch as its readers see it: bytes, single flight, proof, errors, cancellation, cache, stop. */
-#include "fetch_fake.h"
-#include "spfs_test.h"
+#include "fetch_rig.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIB = 1024, MIB = 1024 * 1024, BLOCK = 128 * 1024 };
-
-struct rig {
-    struct fake fake;
-    struct spfs_blocks *blocks;
-    struct spfs_fetch *fetch;
-    struct spfs_node node;
-    struct spfs_fetch_file *file;
-};
-
-static struct rig *rig_new(uint64_t size, const struct spfs_fetch_config *with, bool cached)
+/* The thread sanitizer would take long for this loop; nobody else runs by then. */
+__attribute__((no_sanitize_thread)) static void all_once(struct rig *g)
 {
-    struct rig *g = calloc(1, sizeof(*g));
-    fake_init(&g->fake);
-    g->blocks = cached ? fake_blocks_new() : NULL;
-    struct spfs_fetch_config c = with ? *with : (struct spfs_fetch_config){0};
-    c.remote = &g->fake.remote;
-    c.blocks = g->blocks;
-    c.stale = fake_stale;
-    c.ctx = &g->fake;
-    assert_int_equal(spfs_fetch_new(&c, &g->fetch), 0);
-    assert_int_equal(spfs_fetch_start(g->fetch), 0);
-    fake_node(&g->node, 7, 1, size);
-    assert_int_equal(spfs_fetch_open(g->fetch, &g->node, "d", &g->file), 0);
-    return g;
-}
-
-static void rig_free(struct rig *g)
-{
-    if (g->file)
-        spfs_fetch_close(g->file);
-    spfs_fetch_stop(g->fetch);
-    spfs_fetch_free(g->fetch);
-    if (g->blocks)
-        fake_blocks_free(g->blocks);
-    fake_done(&g->fake);
-    free(g);
-}
-
-struct check {
-    uint64_t seed, off;
-    size_t len;
-    unsigned replies;
-};
-
-static int check_bytes(void *ctx, const struct iovec *iov, int n)
-{
-    struct check *c = ctx;
-    uint64_t at = c->off;
-    c->replies++;
-    for (int i = 0; i < n; i++)
-        for (size_t k = 0; k < iov[i].iov_len; k++, at++)
-            if (((const uint8_t *)iov[i].iov_base)[k] != fake_byte(c->seed, at))
-                return -EBADMSG;
-    return at == c->off + c->len ? 0 : -EMSGSIZE;
-}
-
-/* Reads and compares every byte; the result of the read. */
-static int read_op(struct rig *g, struct spfs_stream *s, struct spfs_op *op, uint64_t off, size_t len, unsigned flags, struct spfs_reason *reason)
-{
-    struct check c = {fake_seed(g->node.id, g->node.etag), off, len, 0};
-    int err = spfs_fetch_read(g->file, s, op, off, len, flags, check_bytes, &c, reason);
-    assert_int_equal(c.replies, err == 0 ? 1 : 0);
-    return err;
-}
-
-static int read_at(struct rig *g, uint64_t off, size_t len)
-{
-    struct spfs_op op;
-    struct spfs_stream s = {0};
-    spfs_op_init(&op, SPFS_URGENT, 0);
-    int err = read_op(g, &s, &op, off, len, SPFS_FETCH_NO_AHEAD, NULL);
-    spfs_op_done(&op);
-    return err;
-}
-
-static int read_flags(struct rig *g, uint64_t off, size_t len, unsigned flags)
-{
-    struct spfs_op op;
-    struct spfs_stream s = {0};
-    spfs_op_init(&op, SPFS_URGENT, 0);
-    int err = read_op(g, &s, &op, off, len, flags, NULL);
-    spfs_op_done(&op);
-    return err;
-}
-
-static void read_through(struct rig *g, size_t step)
-{
-    struct spfs_op op;
-    struct spfs_stream s = {0};
-    spfs_op_init(&op, SPFS_URGENT, 0);
-    for (uint64_t at = 0; at < g->node.size; at += step)
-        assert_int_equal(read_op(g, &s, &op, at, at + step < g->node.size ? step : (size_t)(g->node.size - at), 0, NULL), 0);
-    spfs_op_done(&op);
-}
-
-/* A reader on a thread of its own. */
-struct bg {
-    struct rig *g;
-    uint64_t off;
-    size_t len;
-    struct spfs_op op;
-    struct spfs_reason reason;
-    int err;
-    pthread_t thread;
-};
-
-static void *bg_main(void *arg)
-{
-    struct bg *b = arg;
-    struct spfs_stream s = {0};
-    b->err = read_op(b->g, &s, &b->op, b->off, b->len, SPFS_FETCH_NO_AHEAD, &b->reason);
-    return NULL;
-}
-
-static void bg_start(struct bg *b, struct rig *g, uint64_t off, size_t len)
-{
-    memset(b, 0, sizeof(*b));
-    b->g = g;
-    b->off = off;
-    b->len = len;
-    spfs_op_init(&b->op, SPFS_URGENT, 0);
-    assert_int_equal(pthread_create(&b->thread, NULL, bg_main, b), 0);
-}
-
-static int bg_join(struct bg *b)
-{
-    pthread_join(b->thread, NULL);
-    spfs_op_done(&b->op);
-    return b->err;
+    for (uint64_t i = 0; i < g->node.size; i++)
+        if (g->fake.count[i] != 1)
+            fail_msg("byte %llu was fetched %d times", (unsigned long long)i, g->fake.count[i]);
 }
 
 static void every_byte_once(void **state)
@@ -145,9 +20,7 @@ static void every_byte_once(void **state)
     struct rig *g = rig_new(20 * MIB + 12345, NULL, true);
     fake_count(&g->fake, g->node.size);
     read_through(g, BLOCK);
-    for (uint64_t i = 0; i < g->node.size; i++)
-        if (g->fake.count[i] != 1)
-            fail_msg("byte %llu was fetched %d times", (unsigned long long)i, g->fake.count[i]);
+    all_once(g);
     fake_blocks_wait(g->blocks, 161);
     unsigned reads = g->fake.reads;
     read_through(g, 100 * KIB);
@@ -380,9 +253,7 @@ static void full_cache_serves(void **state)
     fake_blocks_refuse(g->blocks, -ENOSPC);
     fake_count(&g->fake, g->node.size);
     read_through(g, BLOCK);
-    for (uint64_t i = 0; i < g->node.size; i++)
-        if (g->fake.count[i] != 1)
-            fail_msg("byte %llu was fetched %d times", (unsigned long long)i, g->fake.count[i]);
+    all_once(g);
     spfs_fetch_close(g->file);
     g->file = NULL;
     spfs_fetch_stop(g->fetch);
