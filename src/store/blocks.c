@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The block cache: opening, reading, statistics. See spfs/store/blocks.h and blocks_i.h.
  *
- * States of the file: clean (closed and flushed) or in use by one boot of the machine. Commits do not flush, so a file that was in use under another
- * boot may hold anything and is discarded; after a kill under the same boot it is whole, since the kernel has all that was written. */
+ * States of the file: clean (closed and flushed) or in use by one boot of the machine. Commits do not flush,
+ * so a file that was in use under another boot may hold anything and is discarded; after a kill under the
+ * same boot it is whole, since the kernel has all that was written. */
 #include "blocks_i.h"
 
 #include <spfs/base/log.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 #define BLOCKS_FORMAT "spfs blocks 1"
-#define GIB ((uint64_t)1 << 30)
+#define GIB           ((uint64_t)1 << 30)
 
 static const struct table tables[BLK_TABLES] = {
     [BLK_DATA] = {"data", 0},
@@ -75,7 +76,8 @@ static int load(struct spfs_blocks *b, const char *uuid)
         return err;
     memset(&b->totals, 0, sizeof(b->totals));
     b->totals.next_number = 1;
-    err = b->env.fresh ? env_meta_put(&b->env, txn, "totals", &b->totals, sizeof(b->totals)) : check(b, txn, uuid);
+    err = b->env.fresh ? env_meta_put(&b->env, txn, "totals", &b->totals, sizeof(b->totals))
+                       : check(b, txn, uuid);
     if (!err)
         err = mark(b, txn, uuid);
     if (err) {
@@ -87,7 +89,8 @@ static int load(struct spfs_blocks *b, const char *uuid)
     return err ? err : env_errno(mdb_env_sync(b->env.lmdb, 1));
 }
 
-static int set_limits(struct spfs_blocks *b, const struct spfs_blocks_config *config, struct spfs_reason *reason)
+static int set_limits(struct spfs_blocks *b, const struct spfs_blocks_config *config,
+                      struct spfs_reason *reason)
 {
     struct statvfs fs;
     if (statvfs(config->dir, &fs) < 0)
@@ -104,8 +107,9 @@ static void publish(struct spfs_blocks *b)
     atomic_store_explicit(&b->blocks, b->totals.blocks, memory_order_relaxed);
 }
 
-/* LMDB keeps each block of a batch in memory of its own until the commit. By default glibc maps, or trims after each batch, pieces of that
- * size, and the page faults then cost as much as the copy: keep what one batch takes. For the whole process, idempotent. */
+/* LMDB keeps each block of a batch in memory of its own until the commit. By default glibc maps, or trims
+ * after each batch, pieces of that size, and the page faults then cost as much as the copy: keep what one
+ * batch takes. For the whole process, idempotent. */
 static void keep_batch_memory(void)
 {
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
@@ -128,7 +132,8 @@ static int open_env(struct spfs_blocks *b, const char *uuid, struct spfs_reason 
     return err ? err : load(b, uuid);
 }
 
-int spfs_blocks_open(const struct spfs_blocks_config *config, struct spfs_blocks **ret, struct spfs_reason *reason)
+int spfs_blocks_open(const struct spfs_blocks_config *config, struct spfs_blocks **ret,
+                     struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_blocks *b = calloc(1, sizeof(*b));
     char uuid[37] = "";
@@ -144,7 +149,9 @@ int spfs_blocks_open(const struct spfs_blocks_config *config, struct spfs_blocks
         err = open_env(b, uuid, reason);
     if (err == -EBADMSG) {
         env_close(&b->env);
-        spfs_note("%s is of no use any more (another catalog or format, damaged, or an unclean end): starting with an empty cache", b->env.path);
+        spfs_note("%s is of no use any more (another catalog or format, damaged, or an unclean end): "
+                  "starting with an empty cache",
+                  b->env.path);
         err = env_discard(&b->env, false);
         if (!err)
             err = open_env(b, uuid, reason);
@@ -241,7 +248,8 @@ static void drop_corrupt(struct spfs_blocks *b, uint64_t ino, uint32_t content, 
     struct block_key k;
     struct segment s;
     if (atomic_fetch_add_explicit(&b->corrupt, 1, memory_order_relaxed) == 0)
-        spfs_warn("%s holds damaged blocks; they are dropped and fetched again (check the disk)", b->env.path);
+        spfs_warn("%s holds damaged blocks; they are dropped and fetched again (check the disk)",
+                  b->env.path);
     if (blk_begin(b, &t))
         return;
     blk_key(&k, ino, content, index / SEGMENT_BLOCKS);
@@ -269,7 +277,8 @@ int spfs_blocks_get(struct spfs_blocks_txn *t, uint64_t ino, uint32_t content, u
     const char *data = (const char *)v.mv_data + sizeof(head);
     if (good) {
         memcpy(&head, v.mv_data, sizeof(head));
-        good = head.len == v.mv_size - sizeof(head) && (!verify || blk_checksum(&k, data, head.len) == head.checksum);
+        good = head.len == v.mv_size - sizeof(head) &&
+               (!verify || blk_checksum(&k, data, head.len) == head.checksum);
     }
     if (!good) {
         drop_corrupt(b, ino, content, index);

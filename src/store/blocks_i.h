@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Inside the block cache: tables, keys, records, and the memory of uses.
  *
- * A segment is up to 64 consecutive blocks of one version of one file: the unit of eviction. Tables (keys big-endian):
- *   data      ino, content, index            → struct block_head, then the bytes
- *   segments  ino, content, index / 64       → struct segment
- *   queue     queue, number                  → key of the segment; the lowest number of a queue is its head
- *   pins      ino (native u64)               → nothing
- * Invariants: a segment is in exactly one queue, under its own number; its bitmap names the blocks that are in data; the totals are the sums of the segments.
- * Nothing here grows in memory with what is cached: the table of uses and the ghosts have a fixed size. */
+ * A segment is up to 64 consecutive blocks of one version of one file: the unit of eviction. Tables (keys
+ * big-endian): data      ino, content, index            → struct block_head, then the bytes segments  ino,
+ * content, index / 64       → struct segment queue     queue, number                  → key of the segment;
+ * the lowest number of a queue is its head pins      ino (native u64)               → nothing Invariants: a
+ * segment is in exactly one queue, under its own number; its bitmap names the blocks that are in data; the
+ * totals are the sums of the segments. Nothing here grows in memory with what is cached: the table of uses
+ * and the ghosts have a fixed size. */
 #ifndef SPFS_STORE_BLOCKS_I_H
 #define SPFS_STORE_BLOCKS_I_H
 
@@ -54,20 +54,22 @@ struct uses {
 /* A segment that went before it was read again. */
 struct ghost {
     uint32_t tag;
-    uint32_t number; /* of the queue when it went, for its age */
+    uint32_t put_mib; /* what had been put by then, for its age */
 };
 
 void uses_count(struct uses *u, uint64_t segment, unsigned block);
-unsigned uses_take(struct uses *u, uint64_t segment); /* credit, and forgets it */
+unsigned uses_take(struct uses *u, uint64_t segment); /* the credit, which is then gone */
 void uses_give(struct uses *u, uint64_t segment, unsigned credit);
+void uses_forget(struct uses *u, uint64_t segment); /* it is not here any more */
 
 struct spfs_blocks {
     struct env env;
     uint64_t cap, free_floor;
     char dir[PATH_MAX];
-    struct totals totals;          /* guarded by: env.writer */
-    struct ghost ghosts[GHOSTS];   /* guarded by: env.writer */
-    uint64_t punched;              /* free lists up to this transaction were given back; guarded by: env.writer */
+    struct totals totals;        /* guarded by: env.writer */
+    struct ghost ghosts[GHOSTS]; /* guarded by: env.writer */
+    uint64_t put_bytes;          /* since open; guarded by: env.writer */
+    unsigned punch_due;          /* times; guarded by: env.writer */
     /* For readers of the statistics. */
     _Atomic uint64_t bytes, blocks, evicted, corrupt;
     atomic_bool full;

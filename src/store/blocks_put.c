@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* The write side of the block cache: putting a batch, dropping a file, pinning. One writer at a time, bounded transactions. */
+/* The write side of the block cache: putting a batch, dropping a file, pinning. One writer at a time, bounded
+ * transactions. */
 #include "blocks_i.h"
 
 #include <errno.h>
@@ -90,6 +91,8 @@ static void shrink(struct spfs_blocks *b)
     uint64_t total = blk_total(&t.totals), pinned = t.totals.bytes[QUEUE_PINNED];
     uint64_t limit = total - pinned > SHRINK_STEP ? total - SHRINK_STEP : pinned;
     int err = blk_make_room(&t, 0, limit);
+    if (t.evicted)
+        b->punch_due = 3; /* pages are free for certain two transactions later */
     if (err)
         blk_abort(&t);
     else
@@ -109,8 +112,10 @@ static int put_batch(struct spfs_blocks *b, const struct spfs_block *v, size_t n
         err = put_block(&t, &o, &v[i]);
     if (!err)
         err = finish(&t, &o);
-    if (!err)
+    if (!err) {
+        b->put_bytes += sum;
         return blk_commit(&t);
+    }
     blk_abort(&t);
     return err;
 }
@@ -139,7 +144,8 @@ static uint32_t content_of(const struct block_key *k)
 }
 
 /* Calls with the segments of ino from *k on, at most DROP_SEGMENTS in one transaction; 1: there are more. */
-static int each_segment(struct spfs_blocks *b, struct block_key *k, uint64_t ino, bool drop, uint32_t keep, enum blk_queue queue)
+static int each_segment(struct spfs_blocks *b, struct block_key *k, uint64_t ino, bool drop, uint32_t keep,
+                        enum blk_queue queue)
 {
     struct blk_txn t;
     struct segment s;
@@ -196,7 +202,7 @@ int spfs_blocks_pin(struct spfs_blocks *b, uint64_t ino, bool pinned)
         return err;
     blk_key(&k, ino, 0, 0);
     do
-        more = each_segment(b, &k, ino, false, 0, pinned ? QUEUE_PINNED : QUEUE_MAIN);
+        more = each_segment(b, &k, ino, false, 0, pinned ? QUEUE_PINNED : QUEUE_SMALL);
     while (more > 0);
     return more;
 }

@@ -67,7 +67,8 @@ static int check_node(struct check *k, uint64_t ino, const struct rec *r)
         return 0;
     uint64_t view = r->view;
     MDB_val mk = val_of(&view, sizeof(view)), v;
-    if (!view || mdb_get(k->txn, cat_dbi(k->c, CAT_VIEWS), &mk, &v) || memcmp(v.mv_data, &ino, sizeof(ino)) != 0)
+    if (!view || mdb_get(k->txn, cat_dbi(k->c, CAT_VIEWS), &mk, &v) ||
+        memcmp(v.mv_data, &ino, sizeof(ino)) != 0)
         return bad(k, "shortcut %llu has no view", ULL(ino));
     k->views++;
     return 0;
@@ -83,7 +84,8 @@ static int check_nodes(struct check *k)
     int rc = err ? MDB_NOTFOUND : mdb_cursor_get(cur, &mk, &v, MDB_FIRST);
     for (; !err && !rc; rc = mdb_cursor_get(cur, &mk, &v, MDB_NEXT)) {
         memcpy(&ino, mk.mv_data, sizeof(ino));
-        err = rec_decode(v.mv_data, v.mv_size, &r) ? bad(k, "node %llu cannot be read", ULL(ino)) : check_node(k, ino, &r);
+        err = rec_decode(v.mv_data, v.mv_size, &r) ? bad(k, "node %llu cannot be read", ULL(ino))
+                                                   : check_node(k, ino, &r);
     }
     return err || rc == MDB_NOTFOUND ? err : env_errno(rc);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Putting one item of a drive into the catalog: insert, update, move, rename, and whether its content is another.
+/* Putting one item of a drive into the catalog: insert, update, move, rename, and whether its content is
+ * another.
  *
- * What arrives may come in any order and be anything a server can send: parents later than children, cycles, a kind that does not fit. One
- * item that makes no sense is refused with a log line and never stops a page. A move below one's own child is held back for the end of the round
- * (the child may be moved away later in it) and dropped if it is still a cycle then.
- * All strings of the old record are borrowed from a copy (struct held), since the first write may move LMDB's pages. */
+ * What arrives may come in any order and be anything a server can send: parents later than children, cycles,
+ * a kind that does not fit. One item that makes no sense is refused with a log line and never stops a page. A
+ * move below one's own child is held back for the end of the round (the child may be moved away later in it)
+ * and dropped if it is still a cycle then. All strings of the old record are borrowed from a copy (struct
+ * held), since the first write may move LMDB's pages. */
 #include "catalog_i.h"
 
 #include <errno.h>
@@ -12,7 +14,7 @@
 struct put {
     const struct spfs_item *item;
     uint32_t drive;
-    bool known;        /* ino has a record: old */
+    bool known; /* ino has a record: old */
     uint64_t ino;
     uint64_t held_parent; /* where it shall go at the end of the round; 0: nothing is held back */
     bool content_changed;
@@ -49,7 +51,8 @@ static int find_old(struct spfs_catalog_txn *t, struct put *p)
     return 0;
 }
 
-/* The kind it gets. A folder does not become a file under the same id, unless it was deleted in this round. */
+/* The kind it gets. A folder does not become a file under the same id, unless it was deleted in this round.
+ */
 static int choose_kind(struct spfs_catalog_txn *t, struct put *p)
 {
     enum spfs_kind kind = p->item->kind;
@@ -191,7 +194,8 @@ static bool old_content_same(const struct put *p, const struct spfs_version *new
     return spfs_version_same(&old, new) == SPFS_SAME_YES;
 }
 
-/* Tags, size and content version. On the same content, what is known stays known; on another one, only what is said now counts. */
+/* Tags, size and content version. On the same content, what is known stays known; on another one, only what
+ * is said now counts. */
 static void choose_content(struct put *p)
 {
     const struct rec *old = &p->old.r;
@@ -200,7 +204,7 @@ static void choose_content(struct put *p)
     struct spfs_version v = version_of(p->item);
     bool was_file = p->known && old->kind == SPFS_KIND_FILE;
     bool same = p->known && (!was_file || old_content_same(p, &v));
-    bool size_said = new->kind == SPFS_KIND_FILE && v.size != SPFS_SIZE_UNKNOWN;
+    bool size_said = new->kind == SPFS_KIND_FILE &&v.size != SPFS_SIZE_UNKNOWN;
     new->etag = v.etag ? str_of(v.etag) : same ? old->etag : none;
     new->ctag = v.ctag ? str_of(v.ctag) : same ? old->ctag : none;
     new->quickxor = v.quickxor ? str_of(v.quickxor) : same ? old->quickxor : none;
@@ -213,7 +217,7 @@ static void choose_content(struct put *p)
     if ((old->flags & SPFS_NODE_SERVED) || !size_said) {
         new->size = old->size;
         new->size_known = old->size_known;
-        new->flags |= old->flags & SPFS_NODE_SERVED;
+        new->flags |= old->flags &SPFS_NODE_SERVED;
     }
 }
 
@@ -227,7 +231,7 @@ static void choose_rest(struct put *p)
     if (item->malware)
         new->flags |= SPFS_NODE_MALWARE;
     if (p->known) {
-        new->flags |= old->flags & (SPFS_NODE_LISTED | SPFS_NODE_PINNED);
+        new->flags |= old->flags &(SPFS_NODE_LISTED | SPFS_NODE_PINNED);
         new->listed_ms = old->listed_ms;
         if (item->mtime_ns == SPFS_TIME_UNKNOWN)
             new->mtime_ns = old->mtime_ns;
@@ -252,7 +256,7 @@ static int choose_target(struct spfs_catalog_txn *t, struct put *p)
     } else if (was) {
         new->target_drive = old->target_drive;
         new->target_id = old->target_id;
-        new->flags |= old->flags & SPFS_NODE_TO_FILE;
+        new->flags |= old->flags &SPFS_NODE_TO_FILE;
     }
     if (!new->target_drive.n || new->target_drive.n >= SPFS_ID_SIZE || !new->target_id.n ||
         new->target_id.n >= SPFS_ID_SIZE)
@@ -270,8 +274,8 @@ static int choose_target(struct spfs_catalog_txn *t, struct put *p)
 
 static bool attr_changed(const struct rec *a, const struct rec *b)
 {
-    return a->size != b->size || a->mtime_ns != b->mtime_ns || a->btime_ns != b->btime_ns || a->kind != b->kind ||
-           ((a->flags ^ b->flags) & SPFS_NODE_MALWARE);
+    return a->size != b->size || a->mtime_ns != b->mtime_ns || a->btime_ns != b->btime_ns ||
+           a->kind != b->kind || ((a->flags ^ b->flags) & SPFS_NODE_MALWARE);
 }
 
 /* Writes the record and moves the name with it. */
@@ -307,7 +311,8 @@ static int apply(struct spfs_catalog_txn *t, struct put *p)
     return err;
 }
 
-/* The drive's root: its facts belong to the library's node, and whatever hung below a placeholder of its id moves there. */
+/* The drive's root: its facts belong to the library's node, and whatever hung below a placeholder of its id
+ * moves there. */
 static int put_root(struct spfs_catalog_txn *t, struct put *p, uint32_t pass)
 {
     SPFS_FREE struct spfs_drive_rec *d = malloc(sizeof(*d));
@@ -372,8 +377,8 @@ static int put_item(struct spfs_catalog_txn *t, struct put *p, uint32_t pass)
     return err;
 }
 
-int spfs_catalog_put_item(struct spfs_catalog_txn *t, uint32_t drive, uint32_t pass, const struct spfs_item *item,
-                          uint64_t *ret_ino)
+int spfs_catalog_put_item(struct spfs_catalog_txn *t, uint32_t drive, uint32_t pass,
+                          const struct spfs_item *item, uint64_t *ret_ino)
 {
     struct put p; /* large: set field by field */
     p.item = item;

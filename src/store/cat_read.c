@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Reads of the catalog: by number, by id, by name, whole folders, paths. Each takes a snapshot of its own from the pool of readers and gives it
- * back before it returns; nothing here takes a lock. */
+/* Reads of the catalog: by number, by id, by name, whole folders, paths. Each takes a snapshot of its own
+ * from the pool of readers and gives it back before it returns; nothing here takes a lock. */
 #include "catalog_i.h"
 
 #include <errno.h>
@@ -198,7 +198,8 @@ static int find_child(MDB_cursor *cur, uint64_t parent, const char *name, uint64
     return near ? 0 : -ENOENT;
 }
 
-int spfs_catalog_lookup(struct spfs_catalog *c, uint64_t parent, const char *name, struct spfs_node *ret, bool *ret_exact)
+int spfs_catalog_lookup(struct spfs_catalog *c, uint64_t parent, const char *name, struct spfs_node *ret,
+                        bool *ret_exact)
 {
     ENV_READER struct reader *r = NULL;
     CAT_CURSOR MDB_cursor *cur = NULL;
@@ -216,8 +217,8 @@ int spfs_catalog_lookup(struct spfs_catalog *c, uint64_t parent, const char *nam
     return err;
 }
 
-int spfs_catalog_children(struct spfs_catalog *c, uint64_t parent, int (*cb)(void *ctx, const struct spfs_child *child),
-                          void *ctx)
+int spfs_catalog_children(struct spfs_catalog *c, uint64_t parent,
+                          int (*cb)(void *ctx, const struct spfs_child *child), void *ctx)
 {
     ENV_READER struct reader *r = NULL;
     CAT_CURSOR MDB_cursor *cur = NULL;
@@ -283,7 +284,8 @@ int spfs_catalog_drive_by_id(struct spfs_catalog *c, const char *drive_id, struc
     return !err && strcmp(ret->id, drive_id) != 0 ? -ENOENT : err;
 }
 
-int spfs_catalog_drives(struct spfs_catalog *c, int (*cb)(void *ctx, const struct spfs_drive_rec *drive), void *ctx)
+int spfs_catalog_drives(struct spfs_catalog *c, int (*cb)(void *ctx, const struct spfs_drive_rec *drive),
+                        void *ctx)
 {
     ENV_READER struct reader *r = NULL;
     CAT_CURSOR MDB_cursor *cur = NULL;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Ends of things: of a delta round (deletes noted in it, moves held back), of a full enumeration (sweep), of a direct listing. Until such an end
- * absence means nothing. Notes live in the table `round`, so that a round may go on after a restart. */
+/* Ends of things: of a delta round (deletes noted in it, moves held back), of a full enumeration (sweep), of
+ * a direct listing. Until such an end absence means nothing. Notes live in the table `round`, so that a round
+ * may go on after a restart. */
 #include "catalog_i.h"
 
 #include <spfs/base/log.h>
 
 #include <errno.h>
 
-enum { SWEEP_LOOKS = 50000 }; /* records read in one sweep transaction, so that it stays short when there is nothing to remove */
+enum {
+    SWEEP_LOOKS = 50000
+}; /* records read in one sweep transaction, so that it stays short when there is nothing to remove */
 
 int spfs_catalog_note_gone(struct spfs_catalog_txn *t, uint32_t drive, const char *id)
 {
@@ -105,7 +108,8 @@ int spfs_catalog_apply_gone(struct spfs_catalog_txn *t, uint32_t drive)
     while ((got = next_note(t, drive, &ino, &parent)) > 0) {
         err = cat_round_void(t, drive, ino);
         if (!err && parent)
-            spfs_warn("folder %llu stays where it was: the server puts it below itself", (unsigned long long)ino);
+            spfs_warn("folder %llu stays where it was: the server puts it below itself",
+                      (unsigned long long)ino);
         else if (!err)
             err = spfs_catalog_remove(t, ino);
         if (err && err != -ENOENT)
@@ -114,8 +118,10 @@ int spfs_catalog_apply_gone(struct spfs_catalog_txn *t, uint32_t drive)
     return got;
 }
 
-/* 1: not seen by the enumeration, to be removed; 0: stays. A placeholder stays while something hangs below it. */
-static int is_unseen(struct spfs_catalog_txn *t, const struct rec *r, uint64_t ino, uint32_t drive, uint32_t pass)
+/* 1: not seen by the enumeration, to be removed; 0: stays. A placeholder stays while something hangs below
+ * it. */
+static int is_unseen(struct spfs_catalog_txn *t, const struct rec *r, uint64_t ino, uint32_t drive,
+                     uint32_t pass)
 {
     uint64_t child;
     if (r->drive != drive || r->pass == pass || r->kind >= SPFS_KIND_TENANT)
@@ -126,8 +132,8 @@ static int is_unseen(struct spfs_catalog_txn *t, const struct rec *r, uint64_t i
     return got < 0 ? got : !got;
 }
 
-int spfs_catalog_sweep(struct spfs_catalog_txn *t, uint32_t drive, uint32_t pass, size_t max, uint64_t *cursor,
-                       bool *ret_more)
+int spfs_catalog_sweep(struct spfs_catalog_txn *t, uint32_t drive, uint32_t pass, size_t max,
+                       uint64_t *cursor, bool *ret_more)
 {
     struct rec r;
     MDB_val k, v;
@@ -185,8 +191,8 @@ static int append(struct numbers_list *l, uint64_t ino)
 }
 
 /* Children that the listing did not bring and that nobody has put since it began. */
-static int unlisted(struct spfs_catalog_txn *t, uint64_t folder, const uint64_t *seen, size_t n, uint64_t stamp,
-                    struct numbers_list *ret)
+static int unlisted(struct spfs_catalog_txn *t, uint64_t folder, const uint64_t *seen, size_t n,
+                    uint64_t stamp, struct numbers_list *ret)
 {
     CAT_CURSOR MDB_cursor *cur = NULL;
     struct spfs_child child;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* The upper part of the tree: sites, libraries and the drives behind them; and the few fields that are set one by one. */
+/* The upper part of the tree: sites, libraries and the drives behind them; and the few fields that are set
+ * one by one. */
 #include "catalog_i.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ static struct rec blank(enum spfs_kind kind, uint32_t drive)
 }
 
 /* Hangs a known node (held) where it belongs now. Moves only when something differs. */
-static int place(struct spfs_catalog_txn *t, uint64_t ino, struct held *node, uint64_t parent, struct str name)
+static int place(struct spfs_catalog_txn *t, uint64_t ino, struct held *node, uint64_t parent,
+                 struct str name)
 {
     struct rec old = node->r;
     if (parent)
@@ -58,8 +60,8 @@ static int check_place(struct spfs_catalog_txn *t, uint64_t parent, struct str n
     return !err && parent && !spfs_kind_is_dir(r.kind) ? -ENOTDIR : err;
 }
 
-int spfs_catalog_put_site(struct spfs_catalog_txn *t, uint64_t parent, const char *site_id, const char *local_name,
-                          uint64_t *ret_ino)
+int spfs_catalog_put_site(struct spfs_catalog_txn *t, uint64_t parent, const char *site_id,
+                          const char *local_name, uint64_t *ret_ino)
 {
     struct held node;
     struct str id = str_of(site_id), name = str_of(local_name);
@@ -131,7 +133,9 @@ int spfs_catalog_put_drive(struct spfs_catalog_txn *t, uint64_t parent, const st
         err = cat_drive(t->c, t->txn, number, rec);
     if (!err)
         err = cat_held(t->c, t->txn, rec->ino, &node);
-    if (!err && (parent || !node.r.parent)) /* known only through a shortcut now, but it has a place of its own: it keeps it */
+    if (!err &&
+        (parent ||
+         !node.r.parent)) /* known only through a shortcut now, but it has a place of its own: it keeps it */
         err = place(t, rec->ino, &node, parent, name);
     if (err == -ENOENT) {
         spfs_copy(rec->id, sizeof(rec->id), drive->id);

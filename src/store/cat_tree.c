@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Primitives of the catalog's write side. Each keeps nodes, children, ids, views and round in step for one node; what to do to which node is
- * decided in cat_item.c, cat_round.c and cat_tenant.c. All run in the write transaction of the caller. */
+/* Primitives of the catalog's write side. Each keeps nodes, children, ids, views and round in step for one
+ * node; what to do to which node is decided in cat_item.c, cat_round.c and cat_tenant.c. All run in the write
+ * transaction of the caller. */
 #include "catalog_i.h"
 
 #include <errno.h>
 
-static int put(struct spfs_catalog_txn *t, enum cat_table table, const void *key, size_t key_size, const void *value,
-               size_t size, unsigned flags)
+static int put(struct spfs_catalog_txn *t, enum cat_table table, const void *key, size_t key_size,
+               const void *value, size_t size, unsigned flags)
 {
     MDB_val k = val_of(key, key_size), v = val_of(value, size);
     return env_errno(mdb_put(t->txn, cat_dbi(t->c, table), &k, &v, flags));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* The catalog as a whole: opening, write transactions and their news. See spfs/store/catalog.h and catalog_i.h.
+/* The catalog as a whole: opening, write transactions and their news. See spfs/store/catalog.h and
+ * catalog_i.h.
  *
- * States of a write transaction: begun (holds the writer's lock) → committed or aborted. Numbers handed out in it are the catalog's own only after the commit.
- * Ownership: the one write transaction is embedded; news are collected in it and handed to the observer after the lock was dropped. */
+ * States of a write transaction: begun (holds the writer's lock) → committed or aborted. Numbers handed out
+ * in it are the catalog's own only after the commit. Ownership: the one write transaction is embedded; news
+ * are collected in it and handed to the observer after the lock was dropped. */
 #include "catalog_i.h"
 
 #include <spfs/base/log.h>
@@ -13,9 +15,12 @@
 #define CATALOG_FORMAT "spfs catalog 1"
 
 static const struct table tables[CAT_TABLES] = {
-    [CAT_NODES] = {"nodes", MDB_INTEGERKEY},   [CAT_CHILDREN] = {"children", 0},
-    [CAT_IDS] = {"ids", 0},                    [CAT_DRIVES] = {"drives", MDB_INTEGERKEY},
-    [CAT_VIEWS] = {"views", MDB_INTEGERKEY},   [CAT_ROUND] = {"round", 0},
+    [CAT_NODES] = {"nodes", MDB_INTEGERKEY},
+    [CAT_CHILDREN] = {"children", 0},
+    [CAT_IDS] = {"ids", 0},
+    [CAT_DRIVES] = {"drives", MDB_INTEGERKEY},
+    [CAT_VIEWS] = {"views", MDB_INTEGERKEY},
+    [CAT_ROUND] = {"round", 0},
 };
 
 static const struct env_spec spec = {
@@ -30,7 +35,8 @@ static const struct env_spec spec = {
 
 static int make_tenant(struct spfs_catalog_txn *t)
 {
-    struct rec r = {.kind = SPFS_KIND_TENANT, .content = 1, .mtime_ns = SPFS_TIME_UNKNOWN, .btime_ns = SPFS_TIME_UNKNOWN};
+    struct rec r = {
+        .kind = SPFS_KIND_TENANT, .content = 1, .mtime_ns = SPFS_TIME_UNKNOWN, .btime_ns = SPFS_TIME_UNKNOWN};
     spfs_uuid(t->c->uuid);
     int err = env_meta_put(&t->c->env, t->txn, "uuid", t->c->uuid, 36);
     return err ? err : cat_store(t, SPFS_INO_TENANT, &r);
@@ -80,8 +86,9 @@ int spfs_catalog_open(const char *dir, const struct spfs_observer *observer, str
         if (err != -EBADMSG || attempt > 0)
             break;
         env_close(&c->env);
-        spfs_warn("%s is damaged or of another format: moved aside as %s.bad-1, and built anew from the server",
-                  c->env.path, c->env.path);
+        spfs_warn(
+            "%s is damaged or of another format: moved aside as %s.bad-1, and built anew from the server",
+            c->env.path, c->env.path);
         err = env_discard(&c->env, true);
     }
     if (err) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inside the catalog: its tables and keys, the write transaction, the primitives that keep the tables in step.
+/* Inside the catalog: its tables and keys, the write transaction, the primitives that keep the tables in
+ * step.
  *
  * Keys hold numbers and hashes only, so that the longest id and name fit LMDB's 511 bytes:
  *   nodes     ino (native u64)                                        → node record
@@ -7,8 +8,9 @@
  *   ids       drive (big-endian), XXH3-128 of the id                  → ino; under DRIVE_IDS: drive number
  *   drives    number (native u64)                                     → drive record
  *   views     number (native u64)                                     → ino
- *   round     drive, ino (big-endian)                                 → what the end of the round does: nothing (delete it), or the parent to move it below
- * Threads: struct spfs_catalog_txn belongs to the holder of the writer's lock. */
+ *   round     drive, ino (big-endian)                                 → what the end of the round does:
+ * nothing (delete it), or the parent to move it below Threads: struct spfs_catalog_txn belongs to the holder
+ * of the writer's lock. */
 #ifndef SPFS_STORE_CATALOG_I_H
 #define SPFS_STORE_CATALOG_I_H
 
@@ -62,9 +64,9 @@ struct spfs_catalog {
     struct env env;
     const struct spfs_observer *observer;
     char uuid[37];
-    uint64_t next_ino;                /* guarded by: env.writer */
-    uint32_t next_drive, next_view;   /* guarded by: env.writer */
-    struct spfs_catalog_txn writer;   /* guarded by: env.writer */
+    uint64_t next_ino;              /* guarded by: env.writer */
+    uint32_t next_drive, next_view; /* guarded by: env.writer */
+    struct spfs_catalog_txn writer; /* guarded by: env.writer */
 };
 
 struct numbers {
@@ -106,8 +108,10 @@ int cat_held(struct spfs_catalog *c, MDB_txn *txn, uint64_t ino, struct held *re
 int cat_ino_of(struct spfs_catalog *c, MDB_txn *txn, uint32_t drive, struct str id, uint64_t *ret);
 int cat_drive(struct spfs_catalog *c, MDB_txn *txn, uint32_t number, struct spfs_drive_rec *ret);
 int cat_drive_number(struct spfs_catalog *c, MDB_txn *txn, const char *id, uint32_t *ret);
-/* A cursor over the children of parent, UNKNOWN ones included: 1 and the child, 0 at the end, -EIO. first: start. */
-int cat_next_child(MDB_cursor *cur, uint64_t parent, bool first, struct spfs_child *ret, size_t *ret_name_len);
+/* A cursor over the children of parent, UNKNOWN ones included: 1 and the child, 0 at the end, -EIO. first:
+ * start. */
+int cat_next_child(MDB_cursor *cur, uint64_t parent, bool first, struct spfs_child *ret,
+                   size_t *ret_name_len);
 /* The number of some child: 1, 0 none, -EIO. */
 int cat_any_child(struct spfs_catalog *c, MDB_txn *txn, uint64_t parent, uint64_t *ret);
 void cat_close_cursor_p(MDB_cursor **cur);
@@ -126,7 +130,8 @@ int cat_forget_view(struct spfs_catalog_txn *t, uint32_t view);
 int cat_is_above(struct spfs_catalog_txn *t, uint64_t ino, uint64_t parent);
 /* Moves everything below from to below to. */
 int cat_adopt(struct spfs_catalog_txn *t, uint64_t from, uint64_t to);
-/* Deletes up to *budget nodes of the subtree, children first; 1 when all is gone, 0 when the budget is spent. */
+/* Deletes up to *budget nodes of the subtree, children first; 1 when all is gone, 0 when the budget is spent.
+ */
 int cat_remove_some(struct spfs_catalog_txn *t, uint64_t ino, size_t *budget);
 int cat_round_note(struct spfs_catalog_txn *t, uint32_t drive, uint64_t ino, uint64_t parent /* 0: delete */);
 int cat_round_void(struct spfs_catalog_txn *t, uint32_t drive, uint64_t ino);

@@ -43,7 +43,8 @@ int env_own(struct env *e, const char *dir, const char *name, struct spfs_reason
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK)
             return spfs_fail(reason, -errno, "Cannot lock %s: %s.", owner, strerror(errno));
-        return spfs_fail(reason, -EBUSY, "%s is in use by process %ld; unmount that one first.", e->path, owner_of(fd));
+        return spfs_fail(reason, -EBUSY, "%s is in use by process %ld; unmount that one first.", e->path,
+                         owner_of(fd));
     }
     char text[32];
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());

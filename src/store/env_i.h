@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One LMDB environment: a single data file, one owner at a time, a pool of read transactions and one writer.
  *
- * States: locked (the owner file is ours) → open → closed. An environment found damaged goes back to locked by env_discard and is opened again, empty.
- * Invariants: the data file is never shorter than what its meta page claims (a shorter one would be a SIGBUS at the first touch, so it is refused at
- * open); it is opened once in a process and never used across fork.
- * Threads: readers from any thread without locks; the write side under `writer` (SPFS_RANK_STORE).
- * Ownership: embedded by its owner (catalog, blocks). */
+ * States: locked (the owner file is ours) → open → closed. An environment found damaged goes back to locked
+ * by env_discard and is opened again, empty. Invariants: the data file is never shorter than what its meta
+ * page claims (a shorter one would be a SIGBUS at the first touch, so it is refused at open); it is opened
+ * once in a process and never used across fork. Threads: readers from any thread without locks; the write
+ * side under `writer` (SPFS_RANK_STORE). Ownership: embedded by its owner (catalog, blocks). */
 #ifndef SPFS_STORE_ENV_I_H
 #define SPFS_STORE_ENV_I_H
 

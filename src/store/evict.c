@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Eviction by S3-FIFO over segments: newcomers wait in the small queue (a tenth of the room); what was read again by the time it reaches the head
- * goes on to the main queue, the rest goes and leaves a ghost; a ghost that comes back while it is young enters the main queue at once. In the main queue, each
- * credit buys one more round. Pinned segments are in neither. All under the writer's lock. */
+/* Eviction by S3-FIFO over segments: newcomers wait in the small queue (a quarter of the room); what was read
+ * again by the time it reaches the head goes on to the main queue, the rest goes and leaves a ghost; a ghost
+ * that comes back while it is young enters the main queue at once. In the main queue, each credit buys one
+ * more round. Pinned segments are in neither. All under the writer's lock. */
 #include "blocks_i.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
-enum { STEPS_MAX = 4096 }; /* second chances given in one call; then the head goes whatever its credit */
+enum {
+    SMALL_SHARE = 4,
+    STEPS_MAX = 4096
+}; /* second chances given in one call; then the head goes whatever its credit */
 
 static int queue_head(struct blk_txn *t, enum blk_queue queue, struct block_key *ret)
 {
@@ -30,21 +34,19 @@ static int queue_head(struct blk_txn *t, enum blk_queue queue, struct block_key 
     return err;
 }
 
-static void leave_ghost(struct blk_txn *t, uint64_t hash)
+static void leave_ghost(struct spfs_blocks *b, uint64_t hash)
 {
-    t->b->ghosts[hash % GHOSTS] = (struct ghost){(uint32_t)(hash >> 32), (uint32_t)t->totals.next_number};
+    b->ghosts[hash % GHOSTS] = (struct ghost){(uint32_t)(hash >> 32), (uint32_t)(b->put_bytes >> 20)};
 }
 
-/* Was it here not longer ago than as many newcomers as the cache holds segments? */
-static bool take_ghost(struct blk_txn *t, uint64_t hash)
+/* Was it here not longer ago than the cache has been filled since? */
+static bool take_ghost(struct spfs_blocks *b, uint64_t hash)
 {
-    struct ghost *g = &t->b->ghosts[hash % GHOSTS];
-    MDB_stat stat;
-    if (g->tag != (uint32_t)(hash >> 32) || mdb_stat(t->txn, blk_dbi(t->b, BLK_SEGMENTS), &stat))
+    struct ghost *g = &b->ghosts[hash % GHOSTS];
+    if (g->tag != (uint32_t)(hash >> 32))
         return false;
-    uint32_t age = (uint32_t)t->totals.next_number - g->number;
     g->tag = 0;
-    return age <= stat.ms_entries;
+    return (uint32_t)(b->put_bytes >> 20) - g->put_mib <= b->cap >> 20;
 }
 
 int blk_queue_for_new(struct blk_txn *t, const struct block_key *segment, uint64_t ino)
@@ -52,14 +54,14 @@ int blk_queue_for_new(struct blk_txn *t, const struct block_key *segment, uint64
     int pinned = blk_is_pinned(t, ino);
     if (pinned)
         return pinned < 0 ? pinned : QUEUE_PINNED;
-    return take_ghost(t, blk_segment_hash(segment)) ? QUEUE_MAIN : QUEUE_SMALL;
+    return take_ghost(t->b, blk_segment_hash(segment)) ? QUEUE_MAIN : QUEUE_SMALL;
 }
 
 static int one_step(struct blk_txn *t, uint64_t limit, bool force)
 {
     struct block_key k;
     struct segment s;
-    enum blk_queue queue = t->totals.bytes[QUEUE_SMALL] > limit / 10 ? QUEUE_SMALL : QUEUE_MAIN;
+    enum blk_queue queue = t->totals.bytes[QUEUE_SMALL] > limit / SMALL_SHARE ? QUEUE_SMALL : QUEUE_MAIN;
     int err = queue_head(t, queue, &k);
     if (err == -ENOENT) {
         queue = queue == QUEUE_SMALL ? QUEUE_MAIN : QUEUE_SMALL;
@@ -81,7 +83,7 @@ static int one_step(struct blk_txn *t, uint64_t limit, bool force)
     err = blk_segment_cut(t, &k, &s, UINT64_MAX);
     t->evicted += blocks - t->totals.blocks;
     if (!err && queue == QUEUE_SMALL)
-        leave_ghost(t, hash);
+        leave_ghost(t->b, hash);
     return err;
 }
 
@@ -125,26 +127,24 @@ static void punch_list(struct env *e, const MDB_val *list)
 void blk_punch(struct spfs_blocks *b)
 {
     SPFS_LOCKED(&b->env.writer);
-    MDB_txn *txn;
+    ENV_READER struct reader *r = NULL;
     MDB_cursor *cur;
     MDB_val k, v;
-    if (mdb_txn_begin(b->env.lmdb, NULL, 0, &txn))
+    const MDB_dbi free_pages = 0; /* LMDB's own table: transaction → pages that it freed */
+    if (b->punch_due == 0 || env_read(&b->env, &r))
         return;
-    /* Pages freed by transaction x are read by snapshots before x only; the last but one stays whole, should the last meta page be lost. */
-    uint64_t oldest = oldest_snapshot(&b->env, mdb_txn_id(txn) - 2), id;
-    const MDB_dbi free_pages = 0; /* LMDB's own table */
-    if (mdb_cursor_open(txn, free_pages, &cur) == 0) {
-        id = b->punched + 1;
-        k = val_of(&id, sizeof(id));
-        int rc = mdb_cursor_get(cur, &k, &v, MDB_SET_RANGE);
-        for (; !rc; rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) {
-            memcpy(&id, k.mv_data, sizeof(id));
-            if (id > oldest)
-                break;
-            punch_list(&b->env, &v);
-            b->punched = id;
-        }
-        mdb_cursor_close(cur);
+    b->punch_due--;
+    /* Pages freed by transaction x are read by snapshots before x only; the last but one stays whole, should
+     * the last meta page be lost. */
+    uint64_t oldest = oldest_snapshot(&b->env, mdb_txn_id(r->txn) - 1), id;
+    if (mdb_cursor_open(r->txn, free_pages, &cur))
+        return;
+    int rc = mdb_cursor_get(cur, &k, &v, MDB_FIRST);
+    for (; !rc; rc = mdb_cursor_get(cur, &k, &v, MDB_NEXT)) {
+        memcpy(&id, k.mv_data, sizeof(id));
+        if (id > oldest)
+            break;
+        punch_list(&b->env, &v);
     }
-    mdb_txn_abort(txn);
+    mdb_cursor_close(cur);
 }

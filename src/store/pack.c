@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Shapes that nearly every item has, in fewer bytes: tags that carry a GUID (`"{GUID},7"`, `"c:{GUID},7"`) and quickXorHashes (28 characters of base64
- * stand for 20 bytes). Only what comes back to the letter is packed; anything else is stored as it is, length first. */
+/* Shapes that nearly every item has, in fewer bytes: tags that carry a GUID (`"{GUID},7"`, `"c:{GUID},7"`)
+ * and quickXorHashes (28 characters of base64 stand for 20 bytes). Only what comes back to the letter is
+ * packed; anything else is stored as it is, length first. */
 #include "record_i.h"
 
 enum { MARK_TAG = 0xf0, MARK_CTAG = 0xf1, MARK_HASH = 0xf2 }; /* no length of a plain string reaches these */

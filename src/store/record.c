@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Encoding and decoding of node and drive records. See record_i.h.
  *
- * Node: version, kind, flags (bytes); form (byte, see FORM_*); parent, drive, content, pass, stamp (varints); what form announces; name, id.
- * Tags and the hash are packed, see pack.c. */
+ * Node: version, kind, flags (bytes); form (byte, see FORM_*); parent, drive, content, pass, stamp (varints);
+ * what form announces; name, id. Tags and the hash are packed, see pack.c. */
 #include "record_i.h"
 
 #include <errno.h>
 
 enum { NODE_VERSION = 1, DRIVE_VERSION = 1 };
 enum {
-    FORM_SIZE = 1,   /* size is known and follows */
-    FORM_MTIME = 2,  /* times follow */
+    FORM_SIZE = 1,  /* size is known and follows */
+    FORM_MTIME = 2, /* times follow */
     FORM_BTIME = 4,
     FORM_LISTED = 8,
     FORM_TAGS = 16,
@@ -139,8 +139,9 @@ size_t rec_encode(const struct rec *r, unsigned char out[REC_MAX])
     put_byte(&o, (unsigned)r->kind);
     put_byte(&o, r->flags & 0xff);
     put_byte(&o, (r->size_known ? FORM_SIZE : 0u) | (r->mtime_ns != SPFS_TIME_UNKNOWN ? FORM_MTIME : 0u) |
-                     (r->btime_ns != SPFS_TIME_UNKNOWN ? FORM_BTIME : 0u) | (r->listed_ms ? FORM_LISTED : 0u) |
-                     (tags ? FORM_TAGS : 0u) | (r->quickxor.n ? FORM_HASH : 0u) | (target ? FORM_TARGET : 0u));
+                     (r->btime_ns != SPFS_TIME_UNKNOWN ? FORM_BTIME : 0u) |
+                     (r->listed_ms ? FORM_LISTED : 0u) | (tags ? FORM_TAGS : 0u) |
+                     (r->quickxor.n ? FORM_HASH : 0u) | (target ? FORM_TARGET : 0u));
     put_num(&o, r->parent);
     put_num(&o, r->drive);
     put_num(&o, r->content);

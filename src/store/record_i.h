@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Records of the catalog as bytes: versioned, little-endian, numbers as varints, strings with their length. What is read back is bounded by the record's
- * size in every step: a damaged record is -EIO, never a wild pointer. */
+/* Records of the catalog as bytes: versioned, little-endian, numbers as varints, strings with their length.
+ * What is read back is bounded by the record's size in every step: a damaged record is -EIO, never a wild
+ * pointer. */
 #ifndef SPFS_STORE_RECORD_I_H
 #define SPFS_STORE_RECORD_I_H
 
@@ -14,8 +15,8 @@ struct str {
     size_t n;
 };
 
-/* A node without its number. Strings are borrowed from where it was decoded, tags and hash perhaps from `room`: never copy one by value and
- * keep the copy longer than the original. */
+/* A node without its number. Strings are borrowed from where it was decoded, tags and hash perhaps from
+ * `room`: never copy one by value and keep the copy longer than the original. */
 struct rec {
     uint64_t parent;
     uint32_t drive;

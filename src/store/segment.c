@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Segments: the records that say which blocks are here and in which queue they wait. Every change keeps data, segments, queue and the totals in step. */
+/* Segments: the records that say which blocks are here and in which queue they wait. Every change keeps data,
+ * segments, queue and the totals in step. */
 #include "blocks_i.h"
 
 #include <errno.h>
@@ -122,7 +123,7 @@ int blk_segment_cut(struct blk_txn *t, const struct block_key *k, struct segment
         return err ? err : blk_segment_put(t, k, s);
     MDB_val key = val_of(k, sizeof(*k));
     err = dequeue(t, s);
-    uses_take(&t->b->uses, blk_segment_hash(k));
+    uses_forget(&t->b->uses, blk_segment_hash(k));
     return err ? err : env_errno(mdb_del(t->txn, blk_dbi(t->b, BLK_SEGMENTS), &key, NULL));
 }
 

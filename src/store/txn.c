@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Transactions of an environment: MDB → errno, the pool of read transactions, the write side.
  *
- * Readers: MDB_NOTLS ties a reader slot to its transaction instead of its thread; a transaction stays in its slot of the pool for the life of the
- * environment and is only renewed and reset, which costs no system call, no lock and no allocation. A slot is taken by one compare-and-swap, tried first
- * where this thread is likely to have been before. */
+ * Readers: MDB_NOTLS ties a reader slot to its transaction instead of its thread; a transaction stays in its
+ * slot of the pool for the life of the environment and is only renewed and reset, which costs no system call,
+ * no lock and no allocation. A slot is taken by one compare-and-swap, tried first where this thread is likely
+ * to have been before. */
 #include "env_i.h"
 
 #include <errno.h>
@@ -90,7 +91,8 @@ uint64_t env_bytes(struct env *e)
 
 int env_write(struct env *e, MDB_txn **ret)
 {
-    /* LMDB may count pages at the end of the file that it never wrote. Extending ahead keeps "shorter than the meta page says" a sure sign of damage. */
+    /* LMDB may count pages at the end of the file that it never wrote. Extending ahead keeps "shorter than
+     * the meta page says" a sure sign of damage. */
     uint64_t used = env_bytes(e);
     if (used + e->slack / 2 > e->file_size) {
         uint64_t size = (used / e->slack + 2) * e->slack;

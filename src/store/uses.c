@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* What was read again: a table of fixed size, written by readers without a lock.
  *
- * One pass through a segment, however many reads it takes, is no use: only a block that was read before in this pass ends the pass and counts as one
- * (credit, at most 3). Reading the block read last once more (small reads within it) counts only when a second has gone by.
- * A slot belongs to the segment whose tag is in it; another segment takes it over unless its owner has credit. Races lose a count, never more. */
+ * One pass through a segment, however many reads it takes, is no use: only a block that was read before in
+ * this pass ends the pass and counts as one (credit, at most 3). Reading the block read last once more (small
+ * reads within it) counts only when a second has gone by. A slot belongs to the segment whose tag is in it;
+ * another segment takes it over unless its owner has credit. Races lose a count, never more. */
 #include "blocks_i.h"
 
 #include <spfs/base/clock.h>
@@ -63,4 +64,13 @@ void uses_give(struct uses *u, uint64_t segment, unsigned credit)
     uint64_t meta = atomic_load_explicit(&s->meta, memory_order_relaxed);
     if (owns(meta, segment))
         atomic_store_explicit(&s->meta, (meta & ~(uint64_t)3) | credit, memory_order_relaxed);
+}
+
+void uses_forget(struct uses *u, uint64_t segment)
+{
+    struct use *s = slot(u, segment);
+    if (!owns(atomic_load_explicit(&s->meta, memory_order_relaxed), segment))
+        return;
+    atomic_store_explicit(&s->seen, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->meta, 0, memory_order_relaxed);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Items, names, content versions, sites, drives, views, news. */
-#include "store_test.h"
+#include "cat_test.h"
 
 static uint32_t content(struct cat_test *f, const char *id)
 {
@@ -15,9 +15,11 @@ static void test_item_comes_back_whole(void **state)
     struct spfs_node n, m;
     begin(f);
     uint64_t d = folder(f, "d", "root", "A folder");
-    uint64_t ino = put(f, ITEM(SPFS_KIND_FILE, "x", "d", "a: b?.txt", .size = 5, .etag = "\"{0A1B2C3D-0000-1111-2222-333344445555},3\"",
-                               .ctag = "\"c:{0A1B2C3D-0000-1111-2222-333344445555},1\"", .quickxor = "AAECAwQFBgcICQoLDA0ODxAREhM=",
-                               .mtime_ns = -1500000000, .btime_ns = 1700000000123456789));
+    uint64_t ino = put(f, ITEM(SPFS_KIND_FILE, "x", "d", "a: b?.txt", .size = 5,
+                               .etag = "\"{0A1B2C3D-0000-1111-2222-333344445555},3\"",
+                               .ctag = "\"c:{0A1B2C3D-0000-1111-2222-333344445555},1\"",
+                               .quickxor = "AAECAwQFBgcICQoLDA0ODxAREhM=", .mtime_ns = -1500000000,
+                               .btime_ns = 1700000000123456789));
     commit(f);
     cat_reopen(f);
     assert_int_equal(spfs_catalog_get(f->c, ino, &n), 0);
@@ -46,15 +48,18 @@ static void test_item_comes_back_whole(void **state)
 static void test_odd_tags_and_hashes(void **state)
 {
     struct cat_test *f = *state;
-    static const char *const tags[] = {"\"{0a1b2c3d-0000-1111-2222-333344445555},3\"", "aMTIz", "\"{0A1B2C3D-0000-1111-2222-333344445555}",
-                                       "\"{0A1B2C3D-0000-1111-2222_333344445555},3\"", "W/\"x\"", "\"{"};
-    static const char *const hashes[] = {"AAECAwQFBgcICQoLDA0ODxAREhN=", "short", "????????????????????????????", "AAAA=AAAAAAAAAAAAAAAAAAAAAA="};
+    static const char *const tags[] = {
+        "\"{0a1b2c3d-0000-1111-2222-333344445555},3\"", "aMTIz",   "\"{0A1B2C3D-0000-1111-2222-333344445555}",
+        "\"{0A1B2C3D-0000-1111-2222_333344445555},3\"", "W/\"x\"", "\"{"};
+    static const char *const hashes[] = {"AAECAwQFBgcICQoLDA0ODxAREhN=", "short",
+                                         "????????????????????????????", "AAAA=AAAAAAAAAAAAAAAAAAAAAA="};
     struct spfs_node n;
     char id[16];
     begin(f);
     for (unsigned i = 0; i < SPFS_ARRAY_LEN(tags); i++) {
         snprintf(id, sizeof(id), "t%u", i);
-        put(f, ITEM(SPFS_KIND_FILE, id, "root", id, .etag = tags[i], .quickxor = hashes[i % SPFS_ARRAY_LEN(hashes)]));
+        put(f, ITEM(SPFS_KIND_FILE, id, "root", id, .etag = tags[i],
+                    .quickxor = hashes[i % SPFS_ARRAY_LEN(hashes)]));
     }
     commit(f);
     for (unsigned i = 0; i < SPFS_ARRAY_LEN(tags); i++) {
@@ -78,7 +83,8 @@ static void test_longest_strings(void **state)
     id[SPFS_ID_SIZE - 1] = '\0';
     tag[SPFS_TAG_SIZE - 1] = '\0';
     begin(f);
-    uint64_t ino = put(f, ITEM(SPFS_KIND_REMOTE, id, "root", name, .etag = tag, .ctag = tag, .target = {id, id}, .target_is_dir = true));
+    uint64_t ino = put(f, ITEM(SPFS_KIND_REMOTE, id, "root", name, .etag = tag, .ctag = tag,
+                               .target = {id, id}, .target_is_dir = true));
     assert_int_not_equal(ino, 0);
     id[SPFS_ID_SIZE - 1] = 'i';
     id[SPFS_ID_SIZE] = '\0';
@@ -152,7 +158,8 @@ static void test_served_size_lasts_as_long_as_the_content(void **state)
     struct cat_test *f = *state;
     struct spfs_node n;
     begin(f);
-    uint64_t ino = put(f, ITEM(SPFS_KIND_FILE, "x", "root", "x.docx", .size = 100, .etag = "e1", .ctag = "c1"));
+    uint64_t ino =
+        put(f, ITEM(SPFS_KIND_FILE, "x", "root", "x.docx", .size = 100, .etag = "e1", .ctag = "c1"));
     assert_int_equal(spfs_catalog_set_served(f->t, ino, 2, 111), -ESTALE);
     assert_int_equal(spfs_catalog_set_served(f->t, ino, 1, 111), 0);
     put(f, ITEM(SPFS_KIND_FILE, "x", "root", "x.docx", .size = 100, .etag = "e2", .ctag = "c1"));
@@ -188,7 +195,9 @@ static void test_folded_lookup(void **state)
     bool exact = true;
     begin(f);
     uint64_t upper = file(f, "1", "root", "README"), lower = file(f, "2", "root", "readme");
-    uint64_t umlaut = file(f, "3", "root", "Stra\xc3\x9f" "e.txt");
+    uint64_t umlaut = file(f, "3", "root",
+                           "Stra\xc3\x9f"
+                           "e.txt");
     commit(f);
     assert_int_equal(spfs_catalog_lookup(f->c, f->lib, "readme", &n, &exact), 0);
     assert_true(exact);
@@ -355,7 +364,9 @@ static void test_sites_and_drives(void **state)
     assert_int_equal(site, f->site);
     assert_int_equal(spfs_catalog_put_site(f->t, site, "host,c,d", "Sub", &sub), 0);
     assert_int_equal(spfs_catalog_put_site(f->t, sub, "host,a,b", "cycle", &site), -EINVAL);
-    const struct spfs_drive only = {.id = "b!shared", .name = "Elsewhere", .quota = {.known = true, .total = 10, .used = 3, .remaining = 7}};
+    const struct spfs_drive only = {.id = "b!shared",
+                                    .name = "Elsewhere",
+                                    .quota = {.known = true, .total = 10, .used = 3, .remaining = 7}};
     assert_int_equal(spfs_catalog_put_drive(f->t, 0, &only, "Elsewhere", &number, &lib), 0);
     assert_int_equal(number, f->drive + 1);
     commit(f);
@@ -400,7 +411,8 @@ static void test_shortcuts_have_views(void **state)
     struct cat_test *f = *state;
     struct spfs_node n;
     begin(f);
-    uint64_t s = put(f, ITEM(SPFS_KIND_REMOTE, "s", "root", "short", .target = {"b!o", "1"}, .target_is_dir = true));
+    uint64_t s =
+        put(f, ITEM(SPFS_KIND_REMOTE, "s", "root", "short", .target = {"b!o", "1"}, .target_is_dir = true));
     uint64_t r = put(f, ITEM(SPFS_KIND_REMOTE, "r", "root", "file", .target = {"b!o", "2"}));
     assert_int_equal(spfs_catalog_set_target(f->t, s, f->lib), 0);
     assert_int_equal(spfs_catalog_set_target(f->t, f->lib, s), -EINVAL);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Random rounds against a tree in memory that knows what the catalog must say. Everything a server may send is in the mix: parents after children,
- * parents that never come, moves in circles, deletes before moves, ids that come back as another kind, folders that claim to be files. */
-#include "store_test.h"
+/* Random rounds against a tree in memory that knows what the catalog must say. Everything a server may send
+ * is in the mix: parents after children, parents that never come, moves in circles, deletes before moves, ids
+ * that come back as another kind, folders that claim to be files. */
+#include "cat_test.h"
 
 #include <spfs/base/log.h>
 

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* What can happen to the files: a second owner, another format, cut short, a kill in the middle of commits, another boot, another catalog, a full disk. */
-#include "store_test.h"
+/* What can happen to the files: a second owner, another format, cut short, a kill in the middle of commits,
+ * another boot, another catalog, a full disk. */
+#include "test_dir.h"
 
 #include <spfs/store/blocks.h>
+#include <spfs/store/catalog.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define UUID "11111111-2222-3333-4444-555555555555"
 
@@ -294,7 +299,8 @@ static void change_boot(void)
     assert_int_equal(mdb_env_open(env, in_dir("blocks.lmdb"), MDB_NOSUBDIR, 0600), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
-    MDB_val k = {.mv_size = 4, .mv_data = (char[]){'b', 'o', 'o', 't'}}, v = {.mv_size = sizeof(boot), .mv_data = boot};
+    MDB_val k = {.mv_size = 4, .mv_data = (char[]){'b', 'o', 'o', 't'}},
+            v = {.mv_size = sizeof(boot), .mv_data = boot};
     assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
@@ -389,7 +395,8 @@ static void test_full_disk(void **state)
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
     struct spfs_blocks *b = NULL;
     struct spfs_blocks_stats s;
-    struct spfs_blocks_config config = {.dir = disk, .catalog_uuid = UUID, .cap = 64 << 20, .free_floor = 4096};
+    struct spfs_blocks_config config = {
+        .dir = disk, .catalog_uuid = UUID, .cap = 64 << 20, .free_floor = 4096};
     assert_int_equal(spfs_blocks_open(&config, &b, NULL), 0);
     unsigned stored = 0, refused = 0;
     for (unsigned i = 0; i < 400; i++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Order, absence and ends: parents that come later, cycles, deletes of a round, sweeps, direct listings. */
-#include "store_test.h"
+#include "cat_test.h"
 
 static void test_parents_come_later(void **state)
 {
@@ -178,7 +178,9 @@ static void test_sweep_after_a_restarted_enumeration(void **state)
     sweep(f, 1);
     struct spfs_catalog_stats s;
     assert_int_equal(spfs_catalog_stats(f->c, &s), 0);
-    assert_int_equal(s.nodes, 4); /* tenant, site, library and the empty-handed placeholder, which goes with the next one */
+    assert_int_equal(
+        s.nodes,
+        4); /* tenant, site, library and the empty-handed placeholder, which goes with the next one */
 }
 
 static void test_listing_against_an_enumeration(void **state)
@@ -213,7 +215,8 @@ static void test_listing_against_an_enumeration(void **state)
     assert_int_equal(children(f, d), 0);
 }
 
-/* A listing of a folder in the middle of a first pass keeps its children through the sweep only if the pass saw them or the listing was of this pass. */
+/* A listing of a folder in the middle of a first pass keeps its children through the sweep only if the pass
+ * saw them or the listing was of this pass. */
 static void test_sweep_against_a_listing(void **state)
 {
     struct cat_test *f = *state;

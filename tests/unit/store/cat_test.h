@@ -1,38 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the store's tests share: a private directory, a catalog with one site and one library, short ways to put and look. */
-#ifndef STORE_TEST_H
-#define STORE_TEST_H
+/* What the tests of the catalog share: a catalog with one site and one library, short ways to put and look.
+ */
+#ifndef CAT_TEST_H
+#define CAT_TEST_H
 
-#include <spfs_test.h>
+#include "test_dir.h"
 
 #include <spfs/base/clock.h>
 #include <spfs/store/catalog.h>
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static inline int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static inline void test_dir_make(char dir[64])
-{
-    snprintf(dir, 64, "/tmp/spfs-store-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-}
-
-static inline void test_dir_remove(const char *dir)
-{
-    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 enum { NEWS_MAX = 4096 };
 
@@ -105,7 +86,8 @@ static inline uint64_t put(struct cat_test *f, const struct spfs_item *said)
     return ino;
 }
 
-#define ITEM(k, i, p, n, ...) (&(struct spfs_item){.kind = (k), .id = (i), .parent_id = (p), .name = (n), ##__VA_ARGS__})
+#define ITEM(k, i, p, n, ...)                                                                                \
+    (&(struct spfs_item){.kind = (k), .id = (i), .parent_id = (p), .name = (n), ##__VA_ARGS__})
 
 static inline uint64_t folder(struct cat_test *f, const char *id, const char *parent, const char *name)
 {
