@@ -150,7 +150,7 @@ static ssize_t read_all(int fd, char *p, size_t size)
 int account_read_secret(const char *path, const char *key, struct spfs_secret *ret,
                         struct spfs_reason *reason)
 {
-    char text[SECRET_MAX];
+    char text[SECRET_MAX] = "";
     SPFS_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     ssize_t n = fd < 0 ? -errno : read_all(fd, text, sizeof(text));
     if (n < 0)

@@ -236,9 +236,9 @@ static bool credential_changed_locked(struct auth *t)
     memcpy(digest, t->failure.digest, sizeof(digest));
     t->refreshing = true; /* keeps `now` still for load() */
     spfs_lock_drop(&t->lock);
-    int err = load(t, &r);
-    if (!err)
-        err = t->flow->load(&t->account, &r, &c, NULL);
+    if (load(t, &r) == 0)
+        (void)t->flow->load(&t->account, &r, &c,
+                            NULL); /* one that cannot be read differs, too: then the attempt says why */
     bool changed = strcmp(c.digest, digest) != 0;
     credential_done(&c);
     record_done(&r);

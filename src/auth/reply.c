@@ -4,7 +4,8 @@
 #include "reply_i.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <spfs/auth/aadsts.h>
@@ -55,7 +56,7 @@ static void first_line(const char *from, char *out, size_t size)
 {
     size_t n = 0;
     for (; from && *from && *from != '\r' && *from != '\n' && n + 1 < size; from++)
-        out[n++] = (unsigned char)*from < ' ' || *from == 0x7f ? ' ' : *from;
+        out[n++] = (char)((unsigned char)*from < ' ' || *from == 0x7f ? ' ' : *from);
     while (n > 0 && ((unsigned char)out[n - 1] >= 0x80 || out[n - 1] == '.' || out[n - 1] == ' '))
         n--; /* no half characters at a cut */
     out[n] = '\0';
@@ -64,8 +65,11 @@ static void first_line(const char *from, char *out, size_t size)
 /* The number that the description begins with; 0 without one. */
 static unsigned code_of(const char *description)
 {
-    unsigned code = 0;
-    return description && sscanf(description, "AADSTS%8u", &code) == 1 ? code : 0;
+    static const char prefix[] = "AADSTS";
+    if (!description || !spfs_starts(description, prefix))
+        return 0;
+    unsigned long code = strtoul(description + sizeof(prefix) - 1, NULL, 10);
+    return code <= UINT_MAX ? (unsigned)code : 0;
 }
 
 static bool is_one_of(const char *error, const char *const *names, size_t n)

@@ -129,7 +129,7 @@ int spfs_thread_start(pthread_t *ret, const char *name, void *(*entry)(void *), 
 {
     pthread_attr_t a;
     pthread_attr_init(&a);
-    pthread_attr_setstacksize(&a, 512 * 1024);
+    pthread_attr_setstacksize(&a, (size_t)512 * 1024);
     int err = pthread_create(ret, &a, entry, arg);
     pthread_attr_destroy(&a);
     if (!err)

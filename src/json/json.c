@@ -65,7 +65,8 @@ static const cJSON *find(const cJSON *v, const char *name, size_t len)
     if (!cJSON_IsObject(v))
         return NULL;
     for (const cJSON *c = v->child; c; c = c->next)
-        if (c->string && strncmp(c->string, name, len) == 0 && c->string[len] == '\0')
+        if (c->string && c->string[0] == name[0] && strncmp(c->string, name, len) == 0 &&
+            c->string[len] == '\0')
             return c;
     return NULL;
 }

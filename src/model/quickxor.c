@@ -57,7 +57,7 @@ static void encode_base64(const unsigned char in[HASH], char out[SPFS_QUICKXOR_T
         *o++ = digits[v >> 18];
         *o++ = digits[v >> 12 & 63];
         *o++ = digits[v >> 6 & 63];
-        *o++ = rest > 2 ? digits[v & 63] : '=';
+        *o++ = (char)(rest > 2 ? digits[v & 63] : '=');
     }
     *o = '\0';
 }

@@ -93,7 +93,8 @@ int64_t spfs_time_parse(const char *p)
     if (year <= 1 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 ||
         minute > 59 || second > 60) /* 60: a leap second is the first of the next minute */
         return SPFS_TIME_UNKNOWN;
-    int64_t s = days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - east;
+    int64_t s = days_from_date(year, month, day) * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 +
+                second - east;
     if (__builtin_mul_overflow(s, (int64_t)NS_PER_S, &total) || __builtin_add_overflow(total, ns, &total))
         return SPFS_TIME_UNKNOWN;
     return total;
