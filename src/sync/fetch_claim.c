@@ -13,9 +13,7 @@ struct claimed {
 /* Blocks that readahead may still claim, 0 when so few that the request would not be worth it. */
 static uint64_t ahead_room(const struct spfs_fetch *f, const struct claim *c, uint64_t from)
 {
-    unsigned used = f->slots_used - f->loose.n;
-    unsigned limit = c->class == RANGE_SIBLING ? f->limit_sibling : f->limit_ahead;
-    uint64_t room = used < limit ? limit - used : 0;
+    uint64_t room = slot_room_locked(f, c->class);
     uint64_t wanted = c->ahead_to - from, least = c->piece / BLOCK / 2;
     return room < (wanted < least ? wanted : least) ? 0 : room;
 }

@@ -53,6 +53,7 @@ struct slot {
     uint32_t len;
     enum slot_state state;
     bool consumed;            /* somebody has read it to its end */
+    uint64_t claim;           /* number of its claim: its age */
     struct range *range;      /* FETCHING */
     struct pin *pins;
     uint8_t *data;            /* BLOCK bytes of the pool, for ever */
@@ -153,6 +154,7 @@ struct spfs_fetch {
 
     struct slot *slots;       /* all of them */
     unsigned slots_total, slots_used, room_waiters;
+    uint64_t claims;          /* ever */
     unsigned limit_ahead, limit_sibling; /* slots in use beyond which these get none */
     bool touched;             /* buffers hold pages of the system */
     uint8_t *map, *pool;      /* what was mapped; its part that begins at a huge page */
@@ -181,6 +183,7 @@ void slot_pool_done(struct spfs_fetch *f);
 void slot_pool_trim_locked(struct spfs_fetch *f); /* drops the lock meanwhile */
 struct slot *slot_find_locked(struct spfs_fetch *f, const struct spfs_fetch_file *file, uint64_t index);
 struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enum range_class class); /* NULL: no room for that class */
+unsigned slot_room_locked(const struct spfs_fetch *f, enum range_class class); /* slots that class may still claim */
 void slot_gone_locked(struct slot *s);   /* out of the table; freed now or by its last pin */
 void slot_ready_locked(struct slot *s);
 void slot_loose_locked(struct slot *s);  /* whole, but not to be cached: kept while it may be of use */

@@ -74,12 +74,19 @@ uint32_t file_block_len(const struct spfs_fetch_file *file, uint64_t index)
     return left < BLOCK ? (uint32_t)left : BLOCK;
 }
 
-static bool has_room(struct spfs_fetch *f, enum range_class class)
+/* A loose slot that was not read while so many others were claimed is not going to be. */
+static bool is_old(const struct spfs_fetch *f, const struct slot *s)
 {
-    unsigned used = f->slots_used - f->loose.n; /* loose ones make room */
-    if (class == RANGE_AHEAD)
-        return used < f->limit_ahead;
-    return class == RANGE_DEMAND || used < f->limit_sibling;
+    return !s->pins && f->claims - s->claim >= f->limit_ahead;
+}
+
+unsigned slot_room_locked(const struct spfs_fetch *f, enum range_class class)
+{
+    unsigned limit = class == RANGE_DEMAND ? f->slots_total : class == RANGE_AHEAD ? f->limit_ahead : f->limit_sibling;
+    unsigned room = f->slots_used < limit ? limit - f->slots_used : 0;
+    for (const struct slot *s = f->loose.head; s && is_old(f, s); s = s->next_q)
+        room++;
+    return room;
 }
 
 /* The oldest loose one that nobody looks at makes room. */
@@ -95,9 +102,9 @@ static void reclaim(struct spfs_fetch *f)
 struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enum range_class class)
 {
     struct spfs_fetch *f = file->f;
-    if (!has_room(f, class))
+    if (class != RANGE_DEMAND && slot_room_locked(f, class) == 0)
         return NULL;
-    if (!f->free_slots || (f->loose.n > 0 && f->slots_used >= f->limit_ahead))
+    if (f->slots_used >= (class == RANGE_DEMAND ? f->config.budget / BLOCK : f->limit_ahead))
         reclaim(f);
     struct slot *s = f->free_slots;
     if (!s)
@@ -107,7 +114,7 @@ struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enu
     f->touched = true;
     struct slot **b = bucket(f, file, index);
     *s = (struct slot){.next = *b, .file = file, .index = index, .len = file_block_len(file, index), 
-                        .state = SLOT_PROBING, .data = s->data};
+                        .state = SLOT_PROBING, .claim = f->claims++, .data = s->data};
     *b = s;
     file->refs++;
     if (file->slots++ == 0)
