@@ -181,7 +181,8 @@ void upload_create_session(struct sim_call *c, const struct route *r)
 {
     cJSON *json = c->body.data ? cJSON_Parse(c->body.data) : NULL;
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "item");
-    struct target g = target_of(c, r, conflict_of(c, item, CONFLICT_FAIL));
+    /* The documented default is `fail`; clients that say nothing replace files every day. */
+    struct target g = target_of(c, r, conflict_of(c, item, CONFLICT_REPLACE));
     struct target tried = g;
     tried.conflict = CONFLICT_REPLACE; /* a clash of names shows at the last fragment */
     const char *none = c->header[SIM_H_IF_NONE_MATCH];

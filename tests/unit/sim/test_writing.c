@@ -256,7 +256,7 @@ static void sessions_refuse(void **state)
 {
     (void)state;
     SPFS_FREE char *b = filled('b', 100);
-    SPFS_FREE char *clash = session("s.bin", NULL); /* conflictBehavior is fail */
+    SPFS_FREE char *clash = session("s.bin", "{\"item\":{\"@microsoft.graph.conflictBehavior\":\"fail\"}}");
     fragment(clash, b, 0, 100, 409);
     client_send(&k, "DELETE", clash);
     assert_int_equal(k.status, 204);
