@@ -30,7 +30,8 @@ static const char *state_of(const struct spfs_governor_stats *g, const struct sp
     return *t->last_error ? "error" : t->busy ? "reading" : "online";
 }
 
-static int add_stats(struct spfs_stack *s, struct spfs_buf *b, const struct spfs_governor_stats *g, const struct spfs_tree_stats *t)
+static int add_stats(struct spfs_stack *s, struct spfs_buf *b, const struct spfs_governor_stats *g,
+                     const struct spfs_tree_stats *t)
 {
     struct spfs_fetch_stats fetch = {0};
     struct spfs_blocks_stats blocks = {0};
@@ -99,7 +100,8 @@ int spfs_answer_status(struct spfs_stack *s, struct spfs_buf *b)
     return err ? err : add_stats(s, b, &governor, &tree);
 }
 
-static int walk(struct spfs_stack *s, struct spfs_op *op, const char *path, struct spfs_node *ret, uint64_t *ret_node, struct spfs_reason *reason)
+static int walk(struct spfs_stack *s, struct spfs_op *op, const char *path, struct spfs_node *ret,
+                uint64_t *ret_node, struct spfs_reason *reason)
 {
     int err = spfs_vfs_walk(s->vfs, op, path, ret_node);
     if (!err)
@@ -109,13 +111,16 @@ static int walk(struct spfs_stack *s, struct spfs_op *op, const char *path, stru
 
 static const char *kind_name(enum spfs_kind kind)
 {
-    static const char *const names[] = {"unknown", "library", "folder", "file", "notebook", "shortcut", "tenant", "site", "library"};
+    static const char *const names[] = {"unknown",  "library", "folder", "file",   "notebook",
+                                        "shortcut", "tenant",  "site",   "library"};
     return (size_t)kind < SPFS_ARRAY_LEN(names) ? names[kind] : "unknown";
 }
 
-int spfs_answer_info(struct spfs_stack *s, struct spfs_op *op, const char *path, struct spfs_buf *b, struct spfs_reason *reason)
+int spfs_answer_info(struct spfs_stack *s, struct spfs_op *op, const char *path, struct spfs_buf *b,
+                     struct spfs_reason *reason)
 {
-    static const char *const attributes[] = {"id", "drive", "etag", "ctag", "state", "weburl", "hash", "error"};
+    static const char *const attributes[] = {"id",    "drive",  "etag", "ctag",
+                                             "state", "weburl", "hash", "error"};
     struct spfs_node node;
     uint64_t id;
     int err = walk(s, op, path, &node, &id, reason);

@@ -7,8 +7,9 @@
 #include <string.h>
 
 const struct spfs_command *const spfs_commands[] = {
-    &spfs_cmd_mount, &spfs_cmd_unmount, &spfs_cmd_status, &spfs_cmd_sites, &spfs_cmd_libraries, &spfs_cmd_sync,
-    &spfs_cmd_info,  &spfs_cmd_doctor,  &spfs_cmd_demo,   &spfs_cmd_help,  &spfs_cmd_version,   NULL,
+    &spfs_cmd_mount,     &spfs_cmd_unmount, &spfs_cmd_status,  &spfs_cmd_sites,
+    &spfs_cmd_libraries, &spfs_cmd_sync,    &spfs_cmd_info,    &spfs_cmd_doctor,
+    &spfs_cmd_demo,      &spfs_cmd_help,    &spfs_cmd_version, NULL,
 };
 
 const struct spfs_command *spfs_command_find(const char *name)
@@ -22,7 +23,8 @@ const struct spfs_command *spfs_command_find(const char *name)
 static int find_flag(const struct spfs_command *c, const char *name, size_t len, char letter)
 {
     for (int i = 0; c->flags && c->flags[i].name; i++)
-        if (letter ? c->flags[i].letter == letter : strlen(c->flags[i].name) == len && strncmp(c->flags[i].name, name, len) == 0)
+        if (letter ? c->flags[i].letter == letter
+                   : strlen(c->flags[i].name) == len && strncmp(c->flags[i].name, name, len) == 0)
             return i;
     return -1;
 }
@@ -38,7 +40,8 @@ static int keep(const struct spfs_flag *flag, char **at, const char *value)
 }
 
 /* --name, --name=value, --name value. Advances *i over a value of its own. */
-static int take_long(const struct spfs_command *c, int argc, char **argv, int *i, struct spfs_args *ret, struct spfs_reason *reason)
+static int take_long(const struct spfs_command *c, int argc, char **argv, int *i, struct spfs_args *ret,
+                     struct spfs_reason *reason)
 {
     const char *word = argv[*i] + 2, *value = strchr(word, '=');
     int n = find_flag(c, word, value ? (size_t)(value - word) : strlen(word), 0);
@@ -58,7 +61,8 @@ static int take_long(const struct spfs_command *c, int argc, char **argv, int *i
 }
 
 /* -f, -fr, -oVALUE, -o VALUE */
-static int take_short(const struct spfs_command *c, int argc, char **argv, int *i, struct spfs_args *ret, struct spfs_reason *reason)
+static int take_short(const struct spfs_command *c, int argc, char **argv, int *i, struct spfs_args *ret,
+                      struct spfs_reason *reason)
 {
     for (const char *p = argv[*i] + 1; *p; p++) {
         int n = find_flag(c, NULL, 0, *p), err;
@@ -76,7 +80,8 @@ static int take_short(const struct spfs_command *c, int argc, char **argv, int *
     return 0;
 }
 
-int spfs_args_parse(const struct spfs_command *c, int argc, char **argv, struct spfs_args *ret, struct spfs_reason *reason)
+int spfs_args_parse(const struct spfs_command *c, int argc, char **argv, struct spfs_args *ret,
+                    struct spfs_reason *reason)
 {
     bool only_words = false;
     int err = 0;

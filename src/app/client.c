@@ -10,7 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int spfs_control_find(const char *path, struct spfs_mount *ret, char rest[PATH_MAX], struct spfs_reason *reason)
+int spfs_control_find(const char *path, struct spfs_mount *ret, char rest[PATH_MAX],
+                      struct spfs_reason *reason)
 {
     char resolved[PATH_MAX];
     int err = spfs_mounts_resolve(path, resolved);
@@ -30,13 +31,15 @@ static int connect_to(const struct spfs_mount *m, struct spfs_reason *reason)
     SPFS_CLOSE int dir_fd = err ? -1 : open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     SPFS_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (dir_fd < 0 || fd < 0)
-        return spfs_fail(reason, -ENOENT, "no daemon of %s is found in %s", m->dir, err ? "the runtime folder" : dir);
+        return spfs_fail(reason, -ENOENT, "no daemon of %s is found in %s", m->dir,
+                         err ? "the runtime folder" : dir);
     spfs_format(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d/%u.sock", dir_fd, m->minor);
     if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
         return spfs_take_fd(&fd);
     err = -errno;
     if (err == -EACCES || err == -EPERM)
-        return spfs_fail(reason, err, "%s was mounted by user %u; ask as that user or as root", m->dir, (unsigned)m->user_id);
+        return spfs_fail(reason, err, "%s was mounted by user %u; ask as that user or as root", m->dir,
+                         (unsigned)m->user_id);
     return spfs_fail(reason, err, "the daemon of %s does not answer: %s", m->dir, strerror(-err));
 }
 
@@ -56,8 +59,8 @@ static int exchange(int fd, const struct spfs_buf *request, uint64_t timeout_ms,
     return n == 1 ? 0 : n == 0 ? -ECONNRESET : n;
 }
 
-int spfs_control_call(const struct spfs_mount *m, const char *cmd, const char *path, uint64_t timeout_ms, struct spfs_json_doc **ret,
-                      struct spfs_buf *raw, struct spfs_reason *reason)
+int spfs_control_call(const struct spfs_mount *m, const char *cmd, const char *path, uint64_t timeout_ms,
+                      struct spfs_json_doc **ret, struct spfs_buf *raw, struct spfs_reason *reason)
 {
     SPFS_CLOSE int fd = connect_to(m, reason);
     if (fd < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* spfs demo: a simulated Microsoft 365 on this machine, mounted, until Ctrl-C.
  *
- * Both programs run in groups of their own, so that Ctrl-C reaches this process alone, which unmounts first and stops the
- * simulator last. Everything is kept in a temporary folder that is removed at the end. */
+ * Both programs run in groups of their own, so that Ctrl-C reaches this process alone, which unmounts first
+ * and stops the simulator last. Everything is kept in a temporary folder that is removed at the end. */
 #include "cmd_i.h"
 #include "paths_i.h"
 
@@ -31,7 +31,8 @@ const struct spfs_command spfs_cmd_demo = {
     .name = "demo",
     .synopsis = "[DIR]",
     .summary = "mount a simulated tenant and look around",
-    .details = "Starts spfs-sim and mounts it on DIR (~/SharePoint) until Ctrl-C. Nothing leaves this machine and nothing is kept.",
+    .details = "Starts spfs-sim and mounts it on DIR (~/SharePoint) until Ctrl-C. Nothing leaves this "
+               "machine and nothing is kept.",
     .complete = "d",
     .max_words = 1,
     .run = run,
@@ -103,7 +104,8 @@ static void find_sim(char ret[PATH_MAX])
     spfs_copy(ret, PATH_MAX, "spfs-sim");
 }
 
-/* Waits until the simulator has written its address into the file `ready`, or has ended, or we are asked to end. */
+/* Waits until the simulator has written its address into the file `ready`, or has ended, or we are asked to
+ * end. */
 static int wait_ready(struct demo *d, int watch, char url[256], struct spfs_reason *reason)
 {
     char path[PATH_MAX + 16];
@@ -126,7 +128,8 @@ static int wait_ready(struct demo *d, int watch, char url[256], struct spfs_reas
             return spfs_fail(reason, -ECHILD, "the simulator spfs-sim did not start; is it installed?");
         }
         char event[4096];
-        if (spfs_now_ms() > limit || poll(p, 2, 1000) < 0 || (p[1].revents && read(d->signals, event, sizeof(event)) > 0))
+        if (spfs_now_ms() > limit || poll(p, 2, 1000) < 0 ||
+            (p[1].revents && read(d->signals, event, sizeof(event)) > 0))
             return spfs_fail(reason, -EINTR, "the simulator was not ready in time");
         if (p[0].revents && read(watch, event, sizeof(event)) < 0)
             return spfs_fail(reason, -errno, "waiting for the simulator: %s", strerror(errno));
@@ -139,13 +142,22 @@ static int start_sim(struct demo *d, char url[256], struct spfs_reason *reason)
     find_sim(sim);
     spfs_format(ready, sizeof(ready), "%s/ready", d->work);
     spfs_format(log, sizeof(log), "%s/requests.log", d->work);
-    char *argv[] = {sim,   (char[]){"--preset"}, (char[]){"docs"},         (char[]){"--port"}, (char[]){"0"},
-                    (char[]){"--log"}, log,      (char[]){"--ready-file"}, ready,              NULL};
+    char *argv[] = {sim,
+                    (char[]){"--preset"},
+                    (char[]){"docs"},
+                    (char[]){"--port"},
+                    (char[]){"0"},
+                    (char[]){"--log"},
+                    log,
+                    (char[]){"--ready-file"},
+                    ready,
+                    NULL};
     SPFS_CLOSE int watch = inotify_init1(IN_CLOEXEC);
     if (watch < 0 || inotify_add_watch(watch, d->work, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MODIFY) < 0)
         return spfs_fail(reason, -errno, "cannot watch %s: %s", d->work, strerror(errno));
     int err = spawn(argv, &d->sim);
-    return err ? spfs_fail(reason, err, "cannot start spfs-sim: %s; install the package that holds it", strerror(-err))
+    return err ? spfs_fail(reason, err, "cannot start spfs-sim: %s; install the package that holds it",
+                           strerror(-err))
                : wait_ready(d, watch, url, reason);
 }
 
@@ -159,13 +171,15 @@ static int write_file(const struct demo *d, const char *name, const char *text)
 
 static int configure(const struct demo *d, const char *url, struct spfs_reason *reason)
 {
-    SPFS_FREE char *text = spfs_asprintf("[connection sim]\ntenant = contoso.example\nclient_id = 11111111-1111-1111-1111-111111111111\n"
-                                         "auth = secret\nclient_secret_file = %s/secret\nlogin_url = %s\ngraph_url = %s\n"
-                                         "[mount]\nstate_dir = %s/state\ncache_dir = %s/cache\n",
-                                         d->work, url, url, d->work, d->work);
+    SPFS_FREE char *text = spfs_asprintf(
+        "[connection sim]\ntenant = contoso.example\nclient_id = 11111111-1111-1111-1111-111111111111\n"
+        "auth = secret\nclient_secret_file = %s/secret\nlogin_url = %s\ngraph_url = %s\n"
+        "[mount]\nstate_dir = %s/state\ncache_dir = %s/cache\n",
+        d->work, url, url, d->work, d->work);
     char path[PATH_MAX + 32];
     spfs_format(path, sizeof(path), "%s/spfs.conf", d->work);
-    if (!text || write_file(d, "secret", "sim-secret\n") || write_file(d, "spfs.conf", text) || setenv("SPFS_CONFIG", path, 1))
+    if (!text || write_file(d, "secret", "sim-secret\n") || write_file(d, "spfs.conf", text) ||
+        setenv("SPFS_CONFIG", path, 1))
         return spfs_fail(reason, -EIO, "cannot write into %s", d->work);
     return 0;
 }
@@ -196,7 +210,8 @@ static int mount_it(struct demo *d, struct spfs_reason *reason)
     int err = spawn(argv, &d->mount);
     if (err)
         return spfs_fail(reason, err, "cannot start the mount: %s", strerror(-err));
-    struct pollfd p = {.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC), .events = POLLPRI}; /* POLLPRI: the table has changed */
+    struct pollfd p = {.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC),
+                       .events = POLLPRI}; /* POLLPRI: the table has changed */
     uint64_t limit = spfs_now_ms() + START_MS;
     while (spfs_mounts_at(d->dir, &m) || strcmp(m.type, SPFS_MOUNT_TYPE) != 0) {
         if (waitpid(d->mount, NULL, WNOHANG) == d->mount) {
@@ -217,7 +232,8 @@ static int mount_it(struct demo *d, struct spfs_reason *reason)
 static void wait_for_end(const struct demo *d)
 {
     printf("\nA simulated Microsoft 365 is mounted on %s. Try in another terminal or a file manager:\n\n"
-           "  ls -lR '%s'\n  SPFS_CONFIG=%s/spfs.conf spfs status '%s'\n  tail -f %s/requests.log\n\nCtrl-C ends it.\n",
+           "  ls -lR '%s'\n  SPFS_CONFIG=%s/spfs.conf spfs status '%s'\n  tail -f %s/requests.log\n\nCtrl-C "
+           "ends it.\n",
            d->dir, d->dir, d->work, d->dir, d->work);
     fflush(stdout);
     struct pollfd p = {.fd = d->signals, .events = POLLIN};

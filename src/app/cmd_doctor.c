@@ -18,7 +18,8 @@ const struct spfs_command spfs_cmd_doctor = {
     .name = "doctor",
     .synopsis = "[NAME]",
     .summary = "look for what keeps spfs from working",
-    .details = "Checks this machine, the configuration, the sign-in of each connection (or of NAME alone), and every mount.",
+    .details = "Checks this machine, the configuration, the sign-in of each connection (or of NAME alone), "
+               "and every mount.",
     .complete = "s",
     .max_words = 1,
     .run = run,
@@ -90,7 +91,8 @@ static void check_folder(struct exam *e, const char *what, const char *dir)
     }
     uint64_t left = (uint64_t)st.f_bavail * st.f_frsize;
     if (left < (uint64_t)256 << 20)
-        bad(e, "%s %s: only %s are free; blocks are not kept then", what, dir, spfs_human_size(left, free_space));
+        bad(e, "%s %s: only %s are free; blocks are not kept then", what, dir,
+            spfs_human_size(left, free_space));
     else
         good("%s %s, %s free", what, dir, spfs_human_size(left, free_space));
 }
@@ -120,7 +122,8 @@ static void check_server(struct exam *e, struct spfs_link *l, const struct spfs_
         if (err)
             bad(e, "connection %s, Graph: %s", c->name, *reason.text ? reason.text : strerror(-err));
         else if (!sites)
-            bad(e, "connection %s sees no site; grant the app Sites.Read.All, or sites by Sites.Selected", c->name);
+            bad(e, "connection %s sees no site; grant the app Sites.Read.All, or sites by Sites.Selected",
+                c->name);
         else
             good("connection %s sees %u sites", c->name, sites);
     }
@@ -137,8 +140,8 @@ static void check_connection(struct exam *e, struct spfs_config *config, const c
     const struct spfs_source all = {.path = ""};
     spfs_options_init(&options);
     if (spfs_config_connection(config, name, &c, &reason) || spfs_config_apply(config, &options, &reason) ||
-        spfs_paths_find(&options, c->name, &all, &paths, &reason) || spfs_paths_make_connection(&paths, &reason) ||
-        spfs_link_open(&link, c, &paths, &reason)) {
+        spfs_paths_find(&options, c->name, &all, &paths, &reason) ||
+        spfs_paths_make_connection(&paths, &reason) || spfs_link_open(&link, c, &paths, &reason)) {
         bad(e, "%s", reason.text);
     } else {
         check_folder(e, "state folder", paths.connection);

@@ -61,7 +61,8 @@ static void print_flags(const struct spfs_flag *flags)
         char left[96], letter[8] = "    ";
         if (flags->letter)
             spfs_format(letter, sizeof(letter), "-%c, ", flags->letter);
-        spfs_format(left, sizeof(left), "%s--%s%s%s", letter, flags->name, flags->arg ? " " : "", flags->arg ? flags->arg : "");
+        spfs_format(left, sizeof(left), "%s--%s%s%s", letter, flags->name, flags->arg ? " " : "",
+                    flags->arg ? flags->arg : "");
         print_entry(left, flags->help);
     }
 }

@@ -24,7 +24,8 @@ const struct spfs_command spfs_cmd_info = {
 
 static void print(const struct spfs_json *v)
 {
-    static const char *const texts[] = {"path", "name", "kind", "state", "error", "weburl", "id", "drive", "etag", "ctag", "hash"};
+    static const char *const texts[] = {"path", "name",  "kind", "state", "error", "weburl",
+                                        "id",   "drive", "etag", "ctag",  "hash"};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(texts); i++) {
         const char *value = spfs_json_str(v, texts[i]);
         if (value)
@@ -32,7 +33,8 @@ static void print(const struct spfs_json *v)
     }
     char a[32], b[32];
     if (spfs_json_has(v, "size"))
-        printf("%-8s %" PRIu64 " (%s), %s of it here\n", "size", spfs_json_u64(v, "size", 0), spfs_human_size(spfs_json_u64(v, "size", 0), a),
+        printf("%-8s %" PRIu64 " (%s), %s of it here\n", "size", spfs_json_u64(v, "size", 0),
+               spfs_human_size(spfs_json_u64(v, "size", 0), a),
                spfs_human_size(spfs_json_u64(v, "cached", 0), b));
     time_t at = (time_t)spfs_json_i64(v, "mtime", 0);
     struct tm tm;
@@ -52,7 +54,8 @@ static int run(const struct spfs_args *args)
     struct spfs_reason reason;
     spfs_buf_init(&raw, SPFS_CONTROL_REPLY);
     int code = SPFS_DONE;
-    if (spfs_control_find(args->word[0], &m, rest, &reason) || spfs_control_call(&m, "info", rest, 60000, &doc, &raw, &reason))
+    if (spfs_control_find(args->word[0], &m, rest, &reason) ||
+        spfs_control_call(&m, "info", rest, 60000, &doc, &raw, &reason))
         code = spfs_say(&reason);
     else if (spfs_args_get(&spfs_cmd_info, args, "json"))
         printf("%s\n", raw.data);

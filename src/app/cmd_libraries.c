@@ -75,7 +75,8 @@ static int show(void *ctx, const struct spfs_drive *drive)
         return 0;
     printf("%-30s %s", drive->name ? drive->name : drive->id, drive->web_url ? drive->web_url : "");
     if (drive->quota.known)
-        printf("  (%s of %s used)", spfs_human_size(drive->quota.used, used), spfs_human_size(drive->quota.total, total));
+        printf("  (%s of %s used)", spfs_human_size(drive->quota.used, used),
+               spfs_human_size(drive->quota.total, total));
     printf("\n");
     return 0;
 }

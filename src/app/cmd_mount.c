@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* spfs mount, and the same as mount(8) and fstab call it.
  *
- * Order: everything that can be found wrong without a server is said by the first process; then it forks, the daemon takes
- * the lock of its state directory, builds the stack and mounts; the first process ends with 0 when the mount answers.
- * Signals: blocked everywhere; the main thread reads SIGTERM, SIGINT and SIGHUP from a descriptor and ends the mount. */
+ * Order: everything that can be found wrong without a server is said by the first process; then it forks, the
+ * daemon takes the lock of its state directory, builds the stack and mounts; the first process ends with 0
+ * when the mount answers. Signals: blocked everywhere; the main thread reads SIGTERM, SIGINT and SIGHUP from
+ * a descriptor and ends the mount. */
 #include "cmd_i.h"
 #include "compose_i.h"
 #include "daemon_i.h"
@@ -37,10 +38,13 @@ const struct spfs_command spfs_cmd_mount = {
     .name = "mount",
     .synopsis = "SOURCE DIR [-f] [-o OPTIONS]",
     .summary = "mount SharePoint on a directory",
-    .details = "SOURCE is NAME: (everything the account of connection NAME sees), NAME:/Site, NAME:/Site/Library, NAME:/Site/Library/Folder, "
+    .details = "SOURCE is NAME: (everything the account of connection NAME sees), NAME:/Site, "
+               "NAME:/Site/Library, NAME:/Site/Library/Folder, "
                "NAME:/My Files (the account's OneDrive), or the web address of a site, library or folder.\n"
-               "The command returns when the mount answers; a server that is out of reach is no failure when the catalog of an earlier mount is there.\n"
-               "mount -t fuse.spfs SOURCE DIR and lines of /etc/fstab call it as spfs SOURCE DIR -o OPTIONS; options of mount(8) that mean "
+               "The command returns when the mount answers; a server that is out of reach is no failure when "
+               "the catalog of an earlier mount is there.\n"
+               "mount -t fuse.spfs SOURCE DIR and lines of /etc/fstab call it as spfs SOURCE DIR -o OPTIONS; "
+               "options of mount(8) that mean "
                "nothing here are accepted there.",
     .flags = flags,
     .complete = "sd",
@@ -85,7 +89,8 @@ static int check_mountpoint(struct plan *p, const char *dir, struct spfs_reason 
     if (!S_ISDIR(st.st_mode))
         return spfs_fail(reason, -ENOTDIR, "the mountpoint %s is not a directory", dir);
     if (spfs_mounts_at(p->mountpoint, &m) == 0 && strcmp(m.type, SPFS_MOUNT_TYPE) == 0)
-        return spfs_fail(reason, -EBUSY, "%s is already mounted on %s; unmount it first", m.source, p->mountpoint);
+        return spfs_fail(reason, -EBUSY, "%s is already mounted on %s; unmount it first", m.source,
+                         p->mountpoint);
     return 0;
 }
 
@@ -102,8 +107,9 @@ static int make_plan(struct plan *p, const char *dir, const char *options, struc
         return SPFS_FAILED;
     if (options && spfs_options_parse(&p->options, options, reason))
         return SPFS_USAGE;
-    err = p->source.is_url ? spfs_config_for_url(p->config, p->source.path, p->options.connection, &p->connection, reason)
-                           : spfs_config_connection(p->config, p->source.connection, &p->connection, reason);
+    err = p->source.is_url
+              ? spfs_config_for_url(p->config, p->source.path, p->options.connection, &p->connection, reason)
+              : spfs_config_connection(p->config, p->source.connection, &p->connection, reason);
     if (!err)
         err = check_mountpoint(p, dir, reason);
     if (!err)
@@ -128,7 +134,8 @@ static int open_signals(void)
 /* Until somebody unmounts, or a signal asks for the end. */
 static void wait_for_end(int signals, const struct spfs_stack *s)
 {
-    struct pollfd p[] = {{.fd = signals, .events = POLLIN}, {.fd = spfs_fuse_ended_fd(s->fuse), .events = POLLIN}};
+    struct pollfd p[] = {{.fd = signals, .events = POLLIN},
+                         {.fd = spfs_fuse_ended_fd(s->fuse), .events = POLLIN}};
     while (poll(p, 2, -1) < 0 && errno == EINTR)
         ;
     if (p[0].revents)
@@ -153,7 +160,8 @@ static int serve(struct plan *p, struct spfs_daemon *d, struct spfs_guard *guard
         .source_text = p->source_text,
         .mountpoint = p->mountpoint,
     };
-    if (spfs_lockfile_take(p->paths.state, &owner, DRAIN_MS, &lock, &reason) || spfs_stack_open(&stack, &config, &reason))
+    if (spfs_lockfile_take(p->paths.state, &owner, DRAIN_MS, &lock, &reason) ||
+        spfs_stack_open(&stack, &config, &reason))
         return spfs_daemon_fail(d, SPFS_FAILED, reason.text);
     spfs_guard_watch(guard, spfs_fuse_device(stack.fuse));
     spfs_note("%s is mounted on %s", p->source_text, p->mountpoint);
@@ -183,7 +191,8 @@ static int start(struct plan *p, struct spfs_reason *reason)
     return code;
 }
 
-int spfs_mount_run(const char *source, const char *dir, const char *options, bool foreground, bool debug, char **argv)
+int spfs_mount_run(const char *source, const char *dir, const char *options, bool foreground, bool debug,
+                   char **argv)
 {
     struct spfs_reason reason = {""};
     struct plan p = {.source_text = source, .argv = argv};
@@ -204,15 +213,23 @@ int spfs_mount_run(const char *source, const char *dir, const char *options, boo
 static int run(const struct spfs_args *args)
 {
     const struct spfs_command *c = &spfs_cmd_mount;
-    return spfs_mount_run(args->word[0], args->word[1], spfs_args_get(c, args, "options"), spfs_args_get(c, args, "foreground") != NULL,
+    return spfs_mount_run(args->word[0], args->word[1], spfs_args_get(c, args, "options"),
+                          spfs_args_get(c, args, "foreground") != NULL,
                           spfs_args_get(c, args, "debug") != NULL, args->argv);
 }
 
-/* ------------------------------------------------------------------------------------------- as mount(8) calls it */
+/* ------------------------------------------------------------------------------------------- as mount(8)
+ * calls it */
 static const struct spfs_flag helper_flags[] = {
-    {'o', "options", "OPTIONS", NULL, true}, {'t', "type", "TYPE", NULL, false},   {'N', "namespace", "NS", NULL, false},
-    {'f', "fake", NULL, NULL, false},        {'s', "sloppy", NULL, NULL, false},   {'n', "no-mtab", NULL, NULL, false},
-    {'v', "verbose", NULL, NULL, false},     {'r', "read-only", NULL, NULL, false}, {0},
+    {'o', "options", "OPTIONS", NULL, true},
+    {'t', "type", "TYPE", NULL, false},
+    {'N', "namespace", "NS", NULL, false},
+    {'f', "fake", NULL, NULL, false},
+    {'s', "sloppy", NULL, NULL, false},
+    {'n', "no-mtab", NULL, NULL, false},
+    {'v', "verbose", NULL, NULL, false},
+    {'r', "read-only", NULL, NULL, false},
+    {0},
 };
 
 static const struct spfs_command helper = {
@@ -237,7 +254,8 @@ int spfs_mount_helper(int argc, char **argv)
             spfs_say(&reason);
         plan_done(&p);
     } else {
-        code = spfs_mount_run(args.word[0], args.word[1], spfs_args_get(&helper, &args, "options"), false, false, argv);
+        code = spfs_mount_run(args.word[0], args.word[1], spfs_args_get(&helper, &args, "options"), false,
+                              false, argv);
     }
     spfs_args_done(&args);
     return code;

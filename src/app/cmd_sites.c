@@ -55,6 +55,7 @@ static int run(const struct spfs_args *args)
         return spfs_say(&reason);
     }
     if (!l.shown)
-        fprintf(stderr, "spfs: no site found%s%s; the app may need the permission Sites.Read.All\n", l.query ? " for " : "", l.query ? l.query : "");
+        fprintf(stderr, "spfs: no site found%s%s; the app may need the permission Sites.Read.All\n",
+                l.query ? " for " : "", l.query ? l.query : "");
     return l.shown ? SPFS_DONE : SPFS_FAILED;
 }

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct spfs_flag flags[] = {{0, "json", NULL, "as JSON: one object, or an array of them without DIR", false}, {0}};
+static const struct spfs_flag flags[] = {
+    {0, "json", NULL, "as JSON: one object, or an array of them without DIR", false}, {0}};
 
 static int run(const struct spfs_args *args);
 
@@ -28,8 +29,8 @@ static void print_contact(const struct spfs_json *v)
 {
     int64_t at = spfs_json_i64(v, "last_contact_ms", 0), now = spfs_now_real_ns() / 1000000;
     if (at > 0)
-        printf("  server    answered %" PRId64 " s ago, %" PRIu64 " requests\n", now > at ? (now - at) / 1000 : 0,
-               spfs_json_u64(v, "requests", 0));
+        printf("  server    answered %" PRId64 " s ago, %" PRIu64 " requests\n",
+               now > at ? (now - at) / 1000 : 0, spfs_json_u64(v, "requests", 0));
     uint64_t paused = spfs_json_u64(v, "paused_ms", 0);
     if (paused)
         printf("            asks us to wait for another %" PRIu64 " s\n", (paused + 999) / 1000);
@@ -41,13 +42,16 @@ static void print_contact(const struct spfs_json *v)
 static void print_one(const struct spfs_json *v)
 {
     char a[32], b[32];
-    const char *source = spfs_json_str(v, "source"), *dir = spfs_json_str(v, "mountpoint"), *state = spfs_json_str(v, "state");
+    const char *source = spfs_json_str(v, "source"), *dir = spfs_json_str(v, "mountpoint"),
+               *state = spfs_json_str(v, "state");
     printf("%s on %s\n", source ? source : "?", dir ? dir : "?");
-    printf("  state     %s; process %" PRIu64 ", up %" PRIu64 " s\n", state ? state : "?", spfs_json_u64(v, "pid", 0),
-           spfs_json_u64(v, "uptime_ms", 0) / 1000);
-    printf("  catalog   %" PRIu64 " entries, %" PRIu64 " of %" PRIu64 " libraries complete\n", spfs_json_u64(v, "entries", 0),
-           spfs_json_u64(v, "libraries_complete", 0), spfs_json_u64(v, "libraries", 0));
-    printf("  cache     %s of %s%s\n", spfs_human_size(spfs_json_u64(v, "cache_bytes", 0), a), spfs_human_size(spfs_json_u64(v, "cache_cap", 0), b),
+    printf("  state     %s; process %" PRIu64 ", up %" PRIu64 " s\n", state ? state : "?",
+           spfs_json_u64(v, "pid", 0), spfs_json_u64(v, "uptime_ms", 0) / 1000);
+    printf("  catalog   %" PRIu64 " entries, %" PRIu64 " of %" PRIu64 " libraries complete\n",
+           spfs_json_u64(v, "entries", 0), spfs_json_u64(v, "libraries_complete", 0),
+           spfs_json_u64(v, "libraries", 0));
+    printf("  cache     %s of %s%s\n", spfs_human_size(spfs_json_u64(v, "cache_bytes", 0), a),
+           spfs_human_size(spfs_json_u64(v, "cache_cap", 0), b),
            spfs_json_u64(v, "cache_full", 0) ? ", full: reads go on uncached" : "");
     print_contact(v);
 }

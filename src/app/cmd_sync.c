@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-static const struct spfs_flag flags[] = {{'t', "timeout", "TIME", "give up after this long (10m)", false}, {0}};
+static const struct spfs_flag flags[] = {{'t', "timeout", "TIME", "give up after this long (10m)", false},
+                                         {0}};
 
 static int run(const struct spfs_args *args);
 
@@ -13,7 +14,8 @@ const struct spfs_command spfs_cmd_sync = {
     .name = "sync",
     .synopsis = "[PATH] [--timeout TIME]",
     .summary = "ask the server for changes now",
-    .details = "PATH is anything on a mount: its whole library is brought up to date, or everything when it is the top of a mount that shows several.",
+    .details = "PATH is anything on a mount: its whole library is brought up to date, or everything when it "
+               "is the top of a mount that shows several.",
     .flags = flags,
     .complete = "p",
     .max_words = 1,

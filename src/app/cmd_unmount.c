@@ -49,7 +49,8 @@ static int unmount(const char *dir, bool force, uint64_t wait_ms, struct spfs_re
     pid_t pid = dead ? 0 : daemon_of(&m);
     err = spfs_mounts_detach(resolved, force || dead, reason);
     if (!err && pid > 0 && !spfs_process_wait(pid, wait_ms))
-        return spfs_fail(reason, -ETIMEDOUT, "%s is unmounted, but its daemon (process %d) is still at work", dir, (int)pid);
+        return spfs_fail(reason, -ETIMEDOUT, "%s is unmounted, but its daemon (process %d) is still at work",
+                         dir, (int)pid);
     return err;
 }
 

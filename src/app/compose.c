@@ -4,9 +4,9 @@
  *   server ← http ← governor ← graph (remote) ← tree, fetch → catalog, blocks ← vfs ← fuse → kernel
  *   news:    catalog → vfs → fuse's notifier → kernel
  *
- * Start: constructors start nothing; threads start from the server's side to the kernel's, after the first contact.
- * Stop: control, then what waiting requests wait for (tree, fetch, http: they end with -ESHUTDOWN), then the mount, then
- * memory in reverse. */
+ * Start: constructors start nothing; threads start from the server's side to the kernel's, after the first
+ * contact. Stop: control, then what waiting requests wait for (tree, fetch, http: they end with -ESHUTDOWN),
+ * then the mount, then memory in reverse. */
 #include "compose_i.h"
 #include "control_i.h"
 
@@ -18,7 +18,8 @@
 
 enum { FIRST_CONTACT_MS = 45000 };
 
-/* News of the catalog. While the first contact runs there is no vfs yet, and nobody who could have seen anything. */
+/* News of the catalog. While the first contact runs there is no vfs yet, and nobody who could have seen
+ * anything. */
 static void pass_news(void *ctx, const struct spfs_news *news, size_t n)
 {
     struct spfs_stack *s = ctx;
@@ -56,7 +57,8 @@ static int open_blocks(struct spfs_stack *s, struct spfs_reason *reason)
 
 static int new_tree(struct spfs_stack *s)
 {
-    const char *text = s->config->options->sites ? s->config->options->sites : s->config->connection->value[SPFS_KEY_SITES];
+    const char *text =
+        s->config->options->sites ? s->config->options->sites : s->config->connection->value[SPFS_KEY_SITES];
     SPFS_FREE char **names = spfs_options_split(text ? text : "followed", ",|");
     if (!names)
         return -ENOMEM;
@@ -125,7 +127,8 @@ static int new_fuse(struct spfs_stack *s, struct spfs_reason *reason)
     return spfs_fuse_new(&config, &s->fuse, reason);
 }
 
-/* Finds what is to be mounted, and has its listing: from the server, or from the catalog when it is out of reach. */
+/* Finds what is to be mounted, and has its listing: from the server, or from the catalog when it is out of
+ * reach. */
 static int first_contact(struct spfs_stack *s, struct spfs_reason *reason)
 {
     struct spfs_op op;
@@ -145,7 +148,8 @@ int spfs_stack_open(struct spfs_stack *s, const struct spfs_stack_config *config
     const struct spfs_observer news = {.changed = pass_news, .ctx = s};
     struct spfs_reason why = {""};
     *s = (struct spfs_stack){.config = config, .started_ms = spfs_now_ms()};
-    int err = spfs_link_open(&s->link, config->connection, config->paths, &why); /* server, http, governor, token, remote */
+    int err = spfs_link_open(&s->link, config->connection, config->paths,
+                             &why); /* server, http, governor, token, remote */
     if (!err)
         err = spfs_catalog_open(config->paths->state, &news, &s->catalog, &why);
     if (!err)

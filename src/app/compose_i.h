@@ -32,7 +32,8 @@ struct spfs_stack {
     uint64_t started_ms;
 };
 
-/* Builds and starts everything, lowest layer first; returns when the mount answers. On failure all is closed again. */
+/* Builds and starts everything, lowest layer first; returns when the mount answers. On failure all is closed
+ * again. */
 int spfs_stack_open(struct spfs_stack *s, const struct spfs_stack_config *config, struct spfs_reason *reason);
 /* Ends and frees everything in reverse order, in bounded time. */
 void spfs_stack_close(struct spfs_stack *s);

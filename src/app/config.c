@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Reading the configuration files. inih splits lines; which line it is at is counted by the reader given to it. */
+/* Reading the configuration files. inih splits lines; which line it is at is counted by the reader given to
+ * it. */
 #include "config_i.h"
 #include "paths_i.h"
 
@@ -9,8 +10,19 @@
 #include <sys/stat.h>
 
 const char *const spfs_key_names[SPFS_KEYS] = {
-    "tenant",    "client_id", "auth",    "client_secret_file", "certificate_file", "private_key_file", "refresh_token_file", "cloud",
-    "login_url", "graph_url", "ca_file", "proxy",              "sites",
+    "tenant",
+    "client_id",
+    "auth",
+    "client_secret_file",
+    "certificate_file",
+    "private_key_file",
+    "refresh_token_file",
+    "cloud",
+    "login_url",
+    "graph_url",
+    "ca_file",
+    "proxy",
+    "sites",
 };
 
 struct reading {
@@ -99,7 +111,8 @@ static struct spfs_connection *make_connection(struct spfs_config *c, const char
 
 static int note_unknown(struct reading *r, const char *section, const char *name)
 {
-    return spfs_buf_addf(&r->config->notes, "%s line %u: unknown key \"%s\" in [%s]\n", r->file, r->line, name, section);
+    return spfs_buf_addf(&r->config->notes, "%s line %u: unknown key \"%s\" in [%s]\n", r->file, r->line,
+                         name, section);
 }
 
 static int set_connection(struct reading *r, const char *section, const char *name, const char *value)
@@ -112,7 +125,8 @@ static int set_connection(struct reading *r, const char *section, const char *na
     for (size_t n = strlen(trimmed); n && strchr(" \t\"", trimmed[n - 1]); n--)
         trimmed[n - 1] = '\0';
     if (!*trimmed || strpbrk(trimmed, ":/"))
-        return spfs_fail(r->reason, -EINVAL, "%s line %u: [connection NAME] needs a name without : and /", r->file, r->line);
+        return spfs_fail(r->reason, -EINVAL, "%s line %u: [connection NAME] needs a name without : and /",
+                         r->file, r->line);
     struct spfs_connection *c = make_connection(r->config, trimmed);
     if (!c)
         return -ENOMEM;
@@ -138,14 +152,17 @@ static int set_mount(struct reading *r, const char *name, const char *value)
 static int set_policy(struct reading *r, const char *name, const char *value)
 {
     if (!r->is_admin)
-        return spfs_buf_addf(&r->config->notes, "%s line %u: [policy] counts in /etc/spfs/spfs.conf only\n", r->file, r->line);
+        return spfs_buf_addf(&r->config->notes, "%s line %u: [policy] counts in /etc/spfs/spfs.conf only\n",
+                             r->file, r->line);
     if (strcasecmp(name, "read_only") == 0) {
-        r->config->read_only = strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0;
+        r->config->read_only =
+            strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0;
         return 0;
     }
     if (strcasecmp(name, "allowed_tenants") == 0)
         return replace(&r->config->allowed_tenants, value);
-    return spfs_fail(r->reason, -EINVAL, "%s line %u: this version cannot enforce the policy \"%s\"", r->file, r->line, name);
+    return spfs_fail(r->reason, -EINVAL, "%s line %u: this version cannot enforce the policy \"%s\"", r->file,
+                     r->line, name);
 }
 
 static int set(struct reading *r, const char *section, const char *name, const char *value)
@@ -184,13 +201,15 @@ static char *next_line(char *str, int num, void *stream)
         for (int c = fgetc(r->f); c != '\n' && c != EOF;) /* its rest is no line of its own */
             c = fgetc(r->f);
     }
-    /* A value is one line here: without its indentation inih does not take it for the rest of the one above. */
+    /* A value is one line here: without its indentation inih does not take it for the rest of the one above.
+     */
     size_t blanks = strspn(line, " \t");
     memmove(line, line + blanks, len - blanks + 1);
     return line;
 }
 
-int spfs_config_read(struct spfs_config *c, FILE *f, const char *file, bool is_admin, struct spfs_reason *reason)
+int spfs_config_read(struct spfs_config *c, FILE *f, const char *file, bool is_admin,
+                     struct spfs_reason *reason)
 {
     struct reading r = {.config = c, .f = f, .file = file, .is_admin = is_admin, .reason = reason};
     if (reason)
@@ -218,15 +237,18 @@ static int load_file(struct spfs_config *c, const char *file, bool is_admin, str
     return err;
 }
 
-/* A secret that others can read is worth a word, not a refusal: the file may live where modes mean nothing. */
+/* A secret that others can read is worth a word, not a refusal: the file may live where modes mean nothing.
+ */
 static void check_secrets(struct spfs_config *c)
 {
     for (struct spfs_connection *n = c->connections; n; n = n->next)
         for (size_t i = SPFS_KEY_CLIENT_SECRET_FILE; i <= SPFS_KEY_REFRESH_TOKEN_FILE; i++) {
             struct stat st;
-            if (i == SPFS_KEY_CERTIFICATE_FILE || !n->value[i] || stat(n->value[i], &st) < 0 || !(st.st_mode & 077))
+            if (i == SPFS_KEY_CERTIFICATE_FILE || !n->value[i] || stat(n->value[i], &st) < 0 ||
+                !(st.st_mode & 077))
                 continue;
-            spfs_buf_addf(&c->notes, "others can read the secret in %s; run: chmod 600 %s\n", n->value[i], n->value[i]);
+            spfs_buf_addf(&c->notes, "others can read the secret in %s; run: chmod 600 %s\n", n->value[i],
+                          n->value[i]);
         }
 }
 

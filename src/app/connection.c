@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Choosing a connection of the configuration and checking that it can work, before anything is asked of a server. */
+/* Choosing a connection of the configuration and checking that it can work, before anything is asked of a
+ * server. */
 #include "config_i.h"
 
 #include <spfs/http/http.h>
@@ -38,19 +39,25 @@ const char *spfs_connection_graph_url(const struct spfs_connection *c)
     return address(c, false);
 }
 
-static int check_url(const struct spfs_connection *c, const char *key, const char *url, struct spfs_reason *reason)
+static int check_url(const struct spfs_connection *c, const char *key, const char *url,
+                     struct spfs_reason *reason)
 {
     if (!url)
-        return spfs_fail(reason, -EINVAL, "connection %s: unknown cloud \"%s\"; it is global, usgov, dod or china", c->name,
+        return spfs_fail(reason, -EINVAL,
+                         "connection %s: unknown cloud \"%s\"; it is global, usgov, dod or china", c->name,
                          c->value[SPFS_KEY_CLOUD]);
     const char *host = strstr(url, "://");
     if (!host)
-        return spfs_fail(reason, -EINVAL, "connection %s: %s = %s is not an address; write https://HOST", c->name, key, url);
-    if (!spfs_http_url_allowed(url))
-        return spfs_fail(reason, -EPERM, "connection %s: %s = %s is refused: only https is spoken, or http to this machine itself",
+        return spfs_fail(reason, -EINVAL, "connection %s: %s = %s is not an address; write https://HOST",
                          c->name, key, url);
+    if (!spfs_http_url_allowed(url))
+        return spfs_fail(
+            reason, -EPERM,
+            "connection %s: %s = %s is refused: only https is spoken, or http to this machine itself",
+            c->name, key, url);
     if (strchr(host + 3, '/') && strchr(host + 3, '/')[1])
-        return spfs_fail(reason, -EINVAL, "connection %s: %s = %s must be an address without a path", c->name, key, url);
+        return spfs_fail(reason, -EINVAL, "connection %s: %s = %s must be an address without a path", c->name,
+                         key, url);
     return 0;
 }
 
@@ -62,18 +69,22 @@ static int check_auth(const struct spfs_connection *c, struct spfs_reason *reaso
     } methods[] = {{"secret", SPFS_KEY_CLIENT_SECRET_FILE}, {"refresh", SPFS_KEY_REFRESH_TOKEN_FILE}};
     const char *auth = c->value[SPFS_KEY_AUTH];
     if (!auth)
-        return spfs_fail(reason, -EINVAL, "connection %s has no auth; add auth = secret to its section", c->name);
+        return spfs_fail(reason, -EINVAL, "connection %s has no auth; add auth = secret to its section",
+                         c->name);
     for (size_t i = 0; i < SPFS_ARRAY_LEN(methods); i++) {
         if (strcasecmp(auth, methods[i].method) != 0)
             continue;
         if (c->value[methods[i].needs])
             return 0;
-        return spfs_fail(reason, -EINVAL, "connection %s: auth = %s needs %s", c->name, auth, spfs_key_names[methods[i].needs]);
+        return spfs_fail(reason, -EINVAL, "connection %s: auth = %s needs %s", c->name, auth,
+                         spfs_key_names[methods[i].needs]);
     }
-    return spfs_fail(reason, -EINVAL, "connection %s: this version cannot sign in by auth = %s; use secret", c->name, auth);
+    return spfs_fail(reason, -EINVAL, "connection %s: this version cannot sign in by auth = %s; use secret",
+                     c->name, auth);
 }
 
-static int check_policy(const struct spfs_config *c, const struct spfs_connection *n, struct spfs_reason *reason)
+static int check_policy(const struct spfs_config *c, const struct spfs_connection *n,
+                        struct spfs_reason *reason)
 {
     if (!c->allowed_tenants)
         return 0;
@@ -81,8 +92,9 @@ static int check_policy(const struct spfs_config *c, const struct spfs_connectio
     for (size_t i = 0; v && v[i]; i++)
         if (strcasecmp(v[i], n->value[SPFS_KEY_TENANT]) == 0)
             return 0;
-    return spfs_fail(reason, -EPERM, "connection %s: the tenant %s is not allowed on this machine; ask its administrator", n->name,
-                     n->value[SPFS_KEY_TENANT]);
+    return spfs_fail(reason, -EPERM,
+                     "connection %s: the tenant %s is not allowed on this machine; ask its administrator",
+                     n->name, n->value[SPFS_KEY_TENANT]);
 }
 
 static int check(const struct spfs_config *c, const struct spfs_connection *n, struct spfs_reason *reason)
@@ -90,7 +102,8 @@ static int check(const struct spfs_config *c, const struct spfs_connection *n, s
     static const enum spfs_key needed[] = {SPFS_KEY_TENANT, SPFS_KEY_CLIENT_ID};
     for (size_t i = 0; i < SPFS_ARRAY_LEN(needed); i++)
         if (!n->value[needed[i]])
-            return spfs_fail(reason, -EINVAL, "connection %s has no %s; add it to its section of the configuration", n->name,
+            return spfs_fail(reason, -EINVAL,
+                             "connection %s has no %s; add it to its section of the configuration", n->name,
                              spfs_key_names[needed[i]]);
     int err = check_auth(n, reason);
     if (!err)
@@ -110,7 +123,8 @@ static void list_names(const struct spfs_config *c, char *out, size_t size)
     }
 }
 
-int spfs_config_connection(struct spfs_config *c, const char *name, struct spfs_connection **ret, struct spfs_reason *reason)
+int spfs_config_connection(struct spfs_config *c, const char *name, struct spfs_connection **ret,
+                           struct spfs_reason *reason)
 {
     for (struct spfs_connection *n = c->connections; n; n = n->next) {
         if (strcasecmp(n->name, name) != 0)
@@ -121,8 +135,9 @@ int spfs_config_connection(struct spfs_config *c, const char *name, struct spfs_
     char names[200];
     list_names(c, names, sizeof(names));
     if (!c->found)
-        return spfs_fail(reason, -ENOENT, "no connection \"%s\": there is no configuration; write one into %s (see man spfs)", name,
-                         c->looked_in);
+        return spfs_fail(reason, -ENOENT,
+                         "no connection \"%s\": there is no configuration; write one into %s (see man spfs)",
+                         name, c->looked_in);
     return spfs_fail(reason, -ENOENT, "unknown connection \"%s\"; %s has %s%s", name, c->looked_in,
                      c->connections ? "only " : "no [connection ...] section", names);
 }
@@ -135,10 +150,12 @@ static bool is_host_of(const struct spfs_connection *n, const char *url)
         return false;
     size_t len = strcspn(tenant, ".");
     host += 3;
-    return strncasecmp(host, tenant, len) == 0 && (host[len] == '.' || strncasecmp(host + len, "-my.", 4) == 0);
+    return strncasecmp(host, tenant, len) == 0 &&
+           (host[len] == '.' || strncasecmp(host + len, "-my.", 4) == 0);
 }
 
-int spfs_config_for_url(struct spfs_config *c, const char *url, const char *name, struct spfs_connection **ret, struct spfs_reason *reason)
+int spfs_config_for_url(struct spfs_config *c, const char *url, const char *name,
+                        struct spfs_connection **ret, struct spfs_reason *reason)
 {
     struct spfs_connection *found = NULL;
     if (name)
@@ -149,7 +166,9 @@ int spfs_config_for_url(struct spfs_config *c, const char *url, const char *name
         if (is_host_of(n, url))
             found = n;
     if (!found)
-        return spfs_fail(reason, -ENOENT, "no connection of %s belongs to %s; name one with -o connection=NAME", c->looked_in, url);
+        return spfs_fail(reason, -ENOENT,
+                         "no connection of %s belongs to %s; name one with -o connection=NAME", c->looked_in,
+                         url);
     *ret = found;
     return check(c, found, reason);
 }

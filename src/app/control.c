@@ -35,11 +35,11 @@ struct spfs_control {
     char name[32];
     ino_t inode; /* of the socket file: another daemon may have put its own there since */
     pthread_t thread;
-    bool running;            /* owner's thread only */
+    bool running; /* owner's thread only */
     struct spfs_lock lock;
-    struct job *jobs;        /* guarded by: lock */
-    unsigned count;          /* guarded by: lock */
-    bool stopping;           /* guarded by: lock */
+    struct job *jobs; /* guarded by: lock */
+    unsigned count;   /* guarded by: lock */
+    bool stopping;    /* guarded by: lock */
 };
 
 int spfs_control_read_line(int fd, uint64_t timeout_ms, size_t max, struct spfs_buf *ret)
@@ -67,7 +67,8 @@ int spfs_control_read_line(int fd, uint64_t timeout_ms, size_t max, struct spfs_
     return -EMSGSIZE;
 }
 
-static int dispatch(struct spfs_stack *s, struct spfs_op *op, const struct spfs_json *request, struct spfs_buf *ret, struct spfs_reason *reason)
+static int dispatch(struct spfs_stack *s, struct spfs_op *op, const struct spfs_json *request,
+                    struct spfs_buf *ret, struct spfs_reason *reason)
 {
     const char *cmd = spfs_json_str(request, "cmd"), *path = spfs_json_str(request, "path");
     if (!cmd)
@@ -84,7 +85,8 @@ static int dispatch(struct spfs_stack *s, struct spfs_op *op, const struct spfs_
     return spfs_fail(reason, -EINVAL, "the daemon does not know the command \"%s\"", cmd);
 }
 
-int spfs_control_answer(struct spfs_stack *s, struct spfs_op *op, const char *line, size_t len, struct spfs_buf *ret)
+int spfs_control_answer(struct spfs_stack *s, struct spfs_op *op, const char *line, size_t len,
+                        struct spfs_buf *ret)
 {
     SPFS_CLEANUP(spfs_json_doc_p) struct spfs_json_doc *doc = NULL;
     struct spfs_reason reason = {""};
@@ -145,7 +147,8 @@ static void job_run(struct spfs_job *job)
     spfs_buf_init(&line, SPFS_CONTROL_LINE);
     spfs_buf_init(&reply, SPFS_CONTROL_REPLY);
     if (spfs_control_read_line(j->fd, LINE_MS, SPFS_CONTROL_LINE, &line) == 1 &&
-        spfs_control_answer(j->control->stack, &j->op, line.data, line.len, &reply) == 0 && spfs_buf_adds(&reply, "\n") == 0)
+        spfs_control_answer(j->control->stack, &j->op, line.data, line.len, &reply) == 0 &&
+        spfs_buf_adds(&reply, "\n") == 0)
         write_all(j->fd, reply.data, reply.len);
     spfs_buf_done(&line);
     spfs_buf_done(&reply);
@@ -209,7 +212,8 @@ static int listen_at(struct spfs_control *c, const char *dir)
     spfs_format(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/%s", c->dir_fd, c->name);
     if (fchmod(c->listener, 0600) < 0 || bind(c->listener, (struct sockaddr *)&at, sizeof(at)) < 0)
         return -errno;
-    if (fchmodat(c->dir_fd, c->name, 0600, 0) < 0 || fstatat(c->dir_fd, c->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fchmodat(c->dir_fd, c->name, 0600, 0) < 0 ||
+        fstatat(c->dir_fd, c->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
     c->inode = st.st_ino;
     return listen(c->listener, CONNECTIONS) < 0 ? -errno : 0;

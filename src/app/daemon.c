@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Fork, report, detach. The report is one byte (the exit code) and the sentence; a child that dies without one closes the
- * pipe, which is a failure too. */
+/* Fork, report, detach. The report is one byte (the exit code) and the sentence; a child that dies without
+ * one closes the pipe, which is a failure too. */
 #include "daemon_i.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Manual pages and completions from the tables of commands and options: the build writes them, packages install them. */
+/* Manual pages and completions from the tables of commands and options: the build writes them, packages
+ * install them. */
 #include "cmd_i.h"
 #include "config_i.h"
 #include "options_i.h"
@@ -79,7 +80,8 @@ static void put_command(FILE *f, const struct spfs_command *c)
         char left[96], letter[8] = "";
         if (flag->letter)
             spfs_format(letter, sizeof(letter), "-%c, ", flag->letter);
-        spfs_format(left, sizeof(left), "%s--%s%s%s", letter, flag->name, flag->arg ? " " : "", flag->arg ? flag->arg : "");
+        spfs_format(left, sizeof(left), "%s--%s%s%s", letter, flag->name, flag->arg ? " " : "",
+                    flag->arg ? flag->arg : "");
         put_item(f, left, flag->help);
     }
 }
@@ -89,19 +91,24 @@ static int man_program(const char *dir)
     FILE *f = open_in(dir, "spfs.1");
     if (!f)
         return SPFS_FAILED;
-    fputs(".TH SPFS 1 \"\" \"spfs " SPFS_VERSION "\"\n.SH NAME\nspfs \\- SharePoint as a drive\n.SH SYNOPSIS\n.B spfs\nCOMMAND ...\n.br\n"
-          ".B spfs\nSOURCE DIR \\-o OPTIONS\n.SH DESCRIPTION\nMounts the sites, libraries and folders of SharePoint that an account may see.\n"
+    fputs(".TH SPFS 1 \"\" \"spfs " SPFS_VERSION
+          "\"\n.SH NAME\nspfs \\- SharePoint as a drive\n.SH SYNOPSIS\n.B spfs\nCOMMAND ...\n.br\n"
+          ".B spfs\nSOURCE DIR \\-o OPTIONS\n.SH DESCRIPTION\nMounts the sites, libraries and folders of "
+          "SharePoint that an account may see.\n"
           ".SH COMMANDS\n",
           f);
     for (const struct spfs_command *const *c = spfs_commands; *c; c++)
         put_command(f, *c);
     fputs(".SH MOUNT OPTIONS\n", f);
     put_options(f);
-    fputs(".SH EXIT STATUS\n0 done, 1 failed (the reason is on standard error), 2 usage.\n.SH FILES\n"
-          ".TP\n.I /etc/spfs/spfs.conf, ~/.config/spfs/spfs.conf\nConfiguration, see spfs.conf(5). $SPFS_CONFIG replaces both.\n"
-          ".TP\n.I ~/.local/state/spfs, /var/lib/spfs\nCatalogs and tokens.\n.TP\n.I ~/.cache/spfs, /var/cache/spfs\nBlocks of files; may be "
-          "deleted while nothing is mounted.\n.SH SEE ALSO\nspfs.conf(5), mount.fuse.spfs(8), fusermount3(1)\n",
-          f);
+    fputs(
+        ".SH EXIT STATUS\n0 done, 1 failed (the reason is on standard error), 2 usage.\n.SH FILES\n"
+        ".TP\n.I /etc/spfs/spfs.conf, ~/.config/spfs/spfs.conf\nConfiguration, see spfs.conf(5). "
+        "$SPFS_CONFIG replaces both.\n"
+        ".TP\n.I ~/.local/state/spfs, /var/lib/spfs\nCatalogs and tokens.\n.TP\n.I ~/.cache/spfs, "
+        "/var/cache/spfs\nBlocks of files; may be "
+        "deleted while nothing is mounted.\n.SH SEE ALSO\nspfs.conf(5), mount.fuse.spfs(8), fusermount3(1)\n",
+        f);
     return close_written(f);
 }
 
@@ -125,8 +132,10 @@ static int man_config(const char *dir)
     FILE *f = open_in(dir, "spfs.conf.5");
     if (!f)
         return SPFS_FAILED;
-    fputs(".TH SPFS.CONF 5 \"\" \"spfs " SPFS_VERSION "\"\n.SH NAME\nspfs.conf \\- configuration of spfs\n.SH DESCRIPTION\n"
-          "Sections in brackets hold lines of key = value; # and ; begin comments. Names and keys are matched without regard to case. A key of a "
+    fputs(".TH SPFS.CONF 5 \"\" \"spfs " SPFS_VERSION
+          "\"\n.SH NAME\nspfs.conf \\- configuration of spfs\n.SH DESCRIPTION\n"
+          "Sections in brackets hold lines of key = value; # and ; begin comments. Names and keys are "
+          "matched without regard to case. A key of a "
           "later file replaces that of an earlier one.\n.SH [connection NAME]\n",
           f);
     for (size_t i = 0; i < SPFS_KEYS; i++)
@@ -145,10 +154,15 @@ static int man_helper(const char *dir)
     FILE *f = open_in(dir, "mount.fuse.spfs.8");
     if (!f)
         return SPFS_FAILED;
-    fputs(".TH MOUNT.FUSE.SPFS 8 \"\" \"spfs " SPFS_VERSION "\"\n.SH NAME\nmount.fuse.spfs, mount.spfs \\- mount SharePoint by mount(8)\n"
-          ".SH SYNOPSIS\n.B mount \\-t fuse.spfs\nSOURCE DIR [\\-o OPTIONS]\n.SH DESCRIPTION\nA line of /etc/fstab:\n.PP\n.nf\n"
-          "SOURCE DIR fuse.spfs noauto,nofail,_netdev,x\\-systemd.automount,x\\-systemd.mount\\-timeout=60s,allow_other 0 0\n.fi\n.PP\n"
-          "_netdev keeps the boot from waiting for it as for a local disk. A blank in SOURCE is written \\e040.\n.SH OPTIONS\n",
+    fputs(".TH MOUNT.FUSE.SPFS 8 \"\" \"spfs " SPFS_VERSION
+          "\"\n.SH NAME\nmount.fuse.spfs, mount.spfs \\- mount SharePoint by mount(8)\n"
+          ".SH SYNOPSIS\n.B mount \\-t fuse.spfs\nSOURCE DIR [\\-o OPTIONS]\n.SH DESCRIPTION\nA line of "
+          "/etc/fstab:\n.PP\n.nf\n"
+          "SOURCE DIR fuse.spfs "
+          "noauto,nofail,_netdev,x\\-systemd.automount,x\\-systemd.mount\\-timeout=60s,allow_other 0 "
+          "0\n.fi\n.PP\n"
+          "_netdev keeps the boot from waiting for it as for a local disk. A blank in SOURCE is written "
+          "\\e040.\n.SH OPTIONS\n",
           f);
     put_options(f);
     fputs(".SH SEE ALSO\nspfs(1), spfs.conf(5), mount(8), fstab(5)\n", f);
@@ -174,23 +188,31 @@ static int complete_bash(const char *dir)
     FILE *f = open_in(dir, "spfs.bash");
     if (!f)
         return SPFS_FAILED;
-    fputs("# bash completion of spfs; written by spfs --generate\n_spfs()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-          "    local words=\n    compopt +o nospace 2>/dev/null\n    if [ \"$prev\" = -o ]; then\n        words=\"",
+    fputs("# bash completion of spfs; written by spfs --generate\n_spfs()\n{\n    local "
+          "cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
+          "    local words=\n    compopt +o nospace 2>/dev/null\n    if [ \"$prev\" = -o ]; then\n        "
+          "words=\"",
           f);
     list_options(f);
-    fputs("\"\n        compopt -o nospace\n        local head=\n        case $cur in *,*) head=${cur%,*},; cur=${cur##*,};; esac\n"
-          "        COMPREPLY=($(compgen -P \"$head\" -W \"$words\" -- \"$cur\"))\n        return\n    fi\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
+    fputs("\"\n        compopt -o nospace\n        local head=\n        case $cur in *,*) head=${cur%,*},; "
+          "cur=${cur##*,};; esac\n"
+          "        COMPREPLY=($(compgen -P \"$head\" -W \"$words\" -- \"$cur\"))\n        return\n    fi\n   "
+          " if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
           f);
     for (const struct spfs_command *const *c = spfs_commands; *c; c++)
         fprintf(f, "%s ", (*c)->name);
-    fputs("\"\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", f);
+    fputs("\"\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n        return\n    fi\n    case "
+          "${COMP_WORDS[1]} in\n",
+          f);
     for (const struct spfs_command *const *c = spfs_commands; *c; c++) {
-        fprintf(f, "    %s%s%s) words=\"", (*c)->name, (*c)->alias ? "|" : "", (*c)->alias ? (*c)->alias : "");
+        fprintf(f, "    %s%s%s) words=\"", (*c)->name, (*c)->alias ? "|" : "",
+                (*c)->alias ? (*c)->alias : "");
         list_flags(f, *c, " ", "");
         fputs("\" ;;\n", f);
     }
     fputs("    esac\n    case $cur in\n    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
-          "    *) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n    esac\n}\ncomplete -F _spfs spfs\n",
+          "    *) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n    esac\n}\ncomplete -F "
+          "_spfs spfs\n",
           f);
     return close_written(f);
 }
@@ -205,7 +227,8 @@ static int complete_zsh(const char *dir)
         fprintf(f, "  '%s:%s'\n", (*c)->name, (*c)->summary);
     fputs(")\noptions=(", f);
     list_options(f);
-    fputs(")\nif (( CURRENT == 2 )); then\n  _describe command commands\n  return\nfi\nif [[ $words[CURRENT-1] == -o ]]; then\n"
+    fputs(")\nif (( CURRENT == 2 )); then\n  _describe command commands\n  return\nfi\nif [[ "
+          "$words[CURRENT-1] == -o ]]; then\n"
           "  _values -s , option ${options%%=*}\n  return\nfi\ncase $words[2] in\n",
           f);
     for (const struct spfs_command *const *c = spfs_commands; *c; c++) {
@@ -227,8 +250,8 @@ static int complete_fish(const char *dir)
         fprintf(f, "complete -c spfs -f -n __fish_use_subcommand -a %s -d '%s'\n", (*c)->name, (*c)->summary);
         fprintf(f, "complete -c spfs -F -n '__fish_seen_subcommand_from %s'\n", (*c)->name);
         for (const struct spfs_flag *flag = (*c)->flags; flag && flag->name; flag++)
-            fprintf(f, "complete -c spfs -n '__fish_seen_subcommand_from %s' -l %s%s -d '%s'\n", (*c)->name, flag->name, flag->arg ? " -r" : "",
-                    flag->help);
+            fprintf(f, "complete -c spfs -n '__fish_seen_subcommand_from %s' -l %s%s -d '%s'\n", (*c)->name,
+                    flag->name, flag->arg ? " -r" : "", flag->help);
     }
     fputs("complete -c spfs -n '__fish_seen_subcommand_from mount' -s o -x -a '", f);
     list_options(f);

@@ -13,7 +13,8 @@ static int new_http(struct spfs_link *l, const struct spfs_connection *c, struct
     const struct spfs_http_config config = {
         .ca_file = c->value[SPFS_KEY_CA_FILE],
         .proxy = c->value[SPFS_KEY_PROXY],
-        .user_agent = "NONISV|spfs|spfs/" SPFS_VERSION, /* the decoration that Microsoft asks for, to be throttled last */
+        .user_agent = "NONISV|spfs|spfs/" SPFS_VERSION, /* the decoration that Microsoft asks for, to be
+                                                           throttled last */
     };
     return spfs_http_new(&config, &l->http, reason);
 }
@@ -26,7 +27,8 @@ static void add_hash(uint64_t *hash, const char *text)
 }
 
 /* One file for all mounts and processes that the service sees as one: same app, same tenant, same host. */
-static int new_governor(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths, struct spfs_reason *reason)
+static int new_governor(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths,
+                        struct spfs_reason *reason)
 {
     char file[PATH_MAX + 32];
     uint64_t hash = 14695981039346656037ULL;
@@ -38,7 +40,8 @@ static int new_governor(struct spfs_link *l, const struct spfs_connection *c, co
     return spfs_governor_new(&config, &l->governor, reason);
 }
 
-static int new_token(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths, struct spfs_reason *reason)
+static int new_token(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths,
+                     struct spfs_reason *reason)
 {
     const struct spfs_auth_config config = {
         .kind = strcasecmp(c->value[SPFS_KEY_AUTH], "refresh") == 0 ? SPFS_AUTH_REFRESH : SPFS_AUTH_SECRET,
@@ -65,7 +68,8 @@ static int new_remote(struct spfs_link *l, const struct spfs_connection *c, stru
     return spfs_graph_new(&config, &l->remote, reason);
 }
 
-int spfs_link_open(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths, struct spfs_reason *reason)
+int spfs_link_open(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths,
+                   struct spfs_reason *reason)
 {
     int err = new_http(l, c, reason);
     if (!err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The way to the server: engine, governor, token, remote. The lower half of the stack, which commands that ask the server
- * without a mount use alone. */
+/* The way to the server: engine, governor, token, remote. The lower half of the stack, which commands that
+ * ask the server without a mount use alone. */
 #ifndef SPFS_APP_LINK_I_H
 #define SPFS_APP_LINK_I_H
 
@@ -17,8 +17,9 @@ struct spfs_link {
 };
 
 /* Zero it before. Starts the engine's thread only. paths: made already. On failure closed again. */
-int spfs_link_open(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths, struct spfs_reason *reason);
-void spfs_link_stop(struct spfs_link *l);  /* calls in progress end with -ESHUTDOWN */
+int spfs_link_open(struct spfs_link *l, const struct spfs_connection *c, const struct spfs_paths *paths,
+                   struct spfs_reason *reason);
+void spfs_link_stop(struct spfs_link *l); /* calls in progress end with -ESHUTDOWN */
 void spfs_link_close(struct spfs_link *l);
 
 /* For commands: finds the connection and its folders, and opens. */

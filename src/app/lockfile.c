@@ -35,7 +35,8 @@ static void read_owner(int fd, struct spfs_owner *ret)
     ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
     *ret = (struct spfs_owner){0};
     text[n > 0 ? n : 0] = '\0';
-    char *save = NULL, *pid = strtok_r(text, "\n", &save), *dir = strtok_r(NULL, "\n", &save), *source = strtok_r(NULL, "\n", &save);
+    char *save = NULL, *pid = strtok_r(text, "\n", &save), *dir = strtok_r(NULL, "\n", &save),
+         *source = strtok_r(NULL, "\n", &save);
     uint64_t value;
     if (pid && spfs_parse_u64(pid, INT32_MAX, &value))
         ret->pid = (pid_t)value;
@@ -62,7 +63,8 @@ static int lock_now(int fd)
     return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
 }
 
-int spfs_lockfile_take(const char *dir, const struct spfs_owner *owner, uint64_t wait_ms, int *ret_fd, struct spfs_reason *reason)
+int spfs_lockfile_take(const char *dir, const struct spfs_owner *owner, uint64_t wait_ms, int *ret_fd,
+                       struct spfs_reason *reason)
 {
     char path[PATH_MAX];
     struct spfs_owner other;
@@ -78,8 +80,10 @@ int spfs_lockfile_take(const char *dir, const struct spfs_owner *owner, uint64_t
             err = lock_now(fd);
     }
     if (err == -EWOULDBLOCK)
-        return spfs_fail(reason, -EBUSY, "%s is in use by process %d, which has mounted %s on %s; unmount that first", dir, (int)other.pid,
-                         *other.source ? other.source : "it", *other.mountpoint ? other.mountpoint : "another directory");
+        return spfs_fail(reason, -EBUSY,
+                         "%s is in use by process %d, which has mounted %s on %s; unmount that first", dir,
+                         (int)other.pid, *other.source ? other.source : "it",
+                         *other.mountpoint ? other.mountpoint : "another directory");
     if (!err)
         err = write_owner(fd, owner);
     if (err)

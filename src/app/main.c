@@ -11,7 +11,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* A core would hold tokens. (The sanitizers trace their own process, which a program that is not dumpable forbids.) */
+/* A core would hold tokens. (The sanitizers trace their own process, which a program that is not dumpable
+ * forbids.) */
 static void forbid_cores(void)
 {
     const struct rlimit none = {0, 0};

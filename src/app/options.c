@@ -13,25 +13,41 @@
 const struct spfs_option spfs_option_table[] = {
     {"ro", NULL, SPFS_OPTION_IGNORED, 0, "read-only, which is what this version always is", 0, 0},
     {"rw", NULL, SPFS_OPTION_IGNORED, 0, NULL, 0, 0},
-    {"cache_dir", "DIR", SPFS_OPTION_TEXT, AT(cache_dir), "where blocks of files are kept, in a folder of this mount's own below DIR", 0, 0},
-    {"state_dir", "DIR", SPFS_OPTION_TEXT, AT(state_dir), "where the catalog is kept, in a folder of this mount's own below DIR", 0, 0},
-    {"cache_size", "SIZE", SPFS_OPTION_SIZE, AT(cache_size), "most bytes of the block cache (a tenth of the disk)", 1 << 20, 0},
-    {"poll", "TIME", SPFS_OPTION_TIME, AT(poll_ms), "how often the server is asked for changes while the mount is in use (30s)", 1000, 0},
-    {"op_timeout", "TIME", SPFS_OPTION_TIME, AT(op_timeout_ms), "a call that takes longer than this fails (30s)", 1000, 3600000},
-    {"sites", "LIST", SPFS_OPTION_TEXT, AT(sites), "sites that are shown: followed, all, or names separated by |", 0, 0},
-    {"nofetch", "LIST", SPFS_OPTION_TEXT, AT(nofetch), "programs that get only what is cached, separated by |", 0, 0},
-    {"connection", "NAME", SPFS_OPTION_TEXT, AT(connection), "connection to use when SOURCE is a web address", 0, 0},
-    {"allow_other", NULL, SPFS_OPTION_FLAG, AT(allow_other), "other users may use the mount, as its modes allow", 0, 0},
-    {"default_permissions", NULL, SPFS_OPTION_IGNORED, 0, "modes are checked by the kernel (always so)", 0, 0},
+    {"cache_dir", "DIR", SPFS_OPTION_TEXT, AT(cache_dir),
+     "where blocks of files are kept, in a folder of this mount's own below DIR", 0, 0},
+    {"state_dir", "DIR", SPFS_OPTION_TEXT, AT(state_dir),
+     "where the catalog is kept, in a folder of this mount's own below DIR", 0, 0},
+    {"cache_size", "SIZE", SPFS_OPTION_SIZE, AT(cache_size),
+     "most bytes of the block cache (a tenth of the disk)", 1 << 20, 0},
+    {"poll", "TIME", SPFS_OPTION_TIME, AT(poll_ms),
+     "how often the server is asked for changes while the mount is in use (30s)", 1000, 0},
+    {"op_timeout", "TIME", SPFS_OPTION_TIME, AT(op_timeout_ms),
+     "a call that takes longer than this fails (30s)", 1000, 3600000},
+    {"sites", "LIST", SPFS_OPTION_TEXT, AT(sites),
+     "sites that are shown: followed, all, or names separated by |", 0, 0},
+    {"nofetch", "LIST", SPFS_OPTION_TEXT, AT(nofetch),
+     "programs that get only what is cached, separated by |", 0, 0},
+    {"connection", "NAME", SPFS_OPTION_TEXT, AT(connection), "connection to use when SOURCE is a web address",
+     0, 0},
+    {"allow_other", NULL, SPFS_OPTION_FLAG, AT(allow_other),
+     "other users may use the mount, as its modes allow", 0, 0},
+    {"default_permissions", NULL, SPFS_OPTION_IGNORED, 0, "modes are checked by the kernel (always so)", 0,
+     0},
     {"uid", "USER", SPFS_OPTION_USER, AT(uid), "owner of everything (who mounts)", 0, UINT32_MAX - 1},
-    {"gid", "GROUP", SPFS_OPTION_GROUP, AT(gid), "group of everything (that of who mounts)", 0, UINT32_MAX - 1},
+    {"gid", "GROUP", SPFS_OPTION_GROUP, AT(gid), "group of everything (that of who mounts)", 0,
+     UINT32_MAX - 1},
     {"umask", "OCTAL", SPFS_OPTION_OCTAL, AT(umask), "permissions that are taken away (022)", 0, 0777},
-    {"max_readahead", "SIZE", SPFS_OPTION_SIZE, AT(max_readahead), "most bytes that are fetched ahead of a sequential reader (32M)", 0, 1ULL << 30},
-    {"kernel_readahead", "SIZE", SPFS_OPTION_SIZE, AT(kernel_readahead), "most bytes that the kernel asks for ahead, as root (1M)", 4096, 1ULL << 30},
-    {"threads", "N", SPFS_OPTION_NUMBER, AT(threads), "most requests that are served at a time (64)", 2, 1024},
-    {"foreground", NULL, SPFS_OPTION_FLAG, AT(foreground), "stay in the foreground and log to stderr, as -f", 0, 0},
+    {"max_readahead", "SIZE", SPFS_OPTION_SIZE, AT(max_readahead),
+     "most bytes that are fetched ahead of a sequential reader (32M)", 0, 1ULL << 30},
+    {"kernel_readahead", "SIZE", SPFS_OPTION_SIZE, AT(kernel_readahead),
+     "most bytes that the kernel asks for ahead, as root (1M)", 4096, 1ULL << 30},
+    {"threads", "N", SPFS_OPTION_NUMBER, AT(threads), "most requests that are served at a time (64)", 2,
+     1024},
+    {"foreground", NULL, SPFS_OPTION_FLAG, AT(foreground), "stay in the foreground and log to stderr, as -f",
+     0, 0},
     {"debug", NULL, SPFS_OPTION_FLAG, AT(debug), "log everything, as --debug", 0, 0},
-    {"log_level", "LEVEL", SPFS_OPTION_LEVEL, AT(log_level), "error, warning, note, info or debug (note)", 0, 0},
+    {"log_level", "LEVEL", SPFS_OPTION_LEVEL, AT(log_level), "error, warning, note, info or debug (note)", 0,
+     0},
     {"log_file", "FILE", SPFS_OPTION_TEXT, AT(log_file), "log into FILE as well", 0, 0},
     {"noexec", NULL, SPFS_OPTION_KERNEL, 0, "programs on the mount cannot be run", 0, 0},
     {"nosuid", NULL, SPFS_OPTION_KERNEL, 0, NULL, 0, 0},
@@ -84,7 +100,11 @@ const size_t spfs_option_count = SPFS_ARRAY_LEN(spfs_option_table);
 
 void spfs_options_init(struct spfs_options *o)
 {
-    *o = (struct spfs_options){.uid = UINT64_MAX, .gid = UINT64_MAX, .umask = 022, .log_level = SPFS_LOG_NOTE, .op_timeout_ms = 30000};
+    *o = (struct spfs_options){.uid = UINT64_MAX,
+                               .gid = UINT64_MAX,
+                               .umask = 022,
+                               .log_level = SPFS_LOG_NOTE,
+                               .op_timeout_ms = 30000};
 }
 
 void spfs_options_done(struct spfs_options *o)
@@ -205,13 +225,16 @@ static const char *what_is_expected(enum spfs_option_kind kind)
     }
 }
 
-static int set_number(const struct spfs_option *spec, const char *value, uint64_t *at, struct spfs_reason *reason)
+static int set_number(const struct spfs_option *spec, const char *value, uint64_t *at,
+                      struct spfs_reason *reason)
 {
     uint64_t n;
     if (!parse_number(spec, value, &n))
-        return spfs_fail(reason, -EINVAL, "option %s: \"%s\" is not %s", spec->name, value, what_is_expected(spec->kind));
+        return spfs_fail(reason, -EINVAL, "option %s: \"%s\" is not %s", spec->name, value,
+                         what_is_expected(spec->kind));
     if (n < spec->min || (spec->max && n > spec->max))
-        return spfs_fail(reason, -EINVAL, "option %s: %s is too %s", spec->name, value, n < spec->min ? "small" : "large");
+        return spfs_fail(reason, -EINVAL, "option %s: %s is too %s", spec->name, value,
+                         n < spec->min ? "small" : "large");
     *at = n;
     return 0;
 }
@@ -231,7 +254,8 @@ static bool matches(const struct spfs_option *spec, const char *name, bool has_v
     size_t len = strlen(spec->name);
     if (spec->name[len - 1] == '*')
         return strncmp(spec->name, name, len - 1) == 0;
-    return strcmp(spec->name, name) == 0 && (has_value == (spec->value != NULL) || spec->kind == SPFS_OPTION_FLAG);
+    return strcmp(spec->name, name) == 0 &&
+           (has_value == (spec->value != NULL) || spec->kind == SPFS_OPTION_FLAG);
 }
 
 static const struct spfs_option *find(const char *name, bool has_value)
@@ -263,7 +287,8 @@ int spfs_options_set(struct spfs_options *o, const char *name, const char *value
 {
     const struct spfs_option *spec = find(name, value != NULL);
     if (!spec && find(name, value == NULL))
-        return spfs_fail(reason, -EINVAL, value ? "option %s takes no value" : "option %s needs a value", name);
+        return spfs_fail(reason, -EINVAL, value ? "option %s takes no value" : "option %s needs a value",
+                         name);
     if (!spec)
         return spfs_fail(reason, -EINVAL, "unknown option %s; see spfs mount --help", name);
     void *at = (char *)o + spec->offset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Mount options (-o, and [mount] of the configuration): one table, from which parsing, --help, the manual page and the
- * completions come.
+/* Mount options (-o, and [mount] of the configuration): one table, from which parsing, --help, the manual
+ * page and the completions come.
  *
  * Precedence: built-in defaults, [mount] of the configuration files in their order, -o in its order. */
 #ifndef SPFS_APP_OPTIONS_I_H
@@ -16,28 +16,28 @@ struct spfs_options {
     char *nofetch;               /* names of programs, separated by | */
     char *connection;            /* for a web address as SOURCE */
     char *log_file;
-    uint64_t cache_size;         /* bytes, 0: a tenth of the disk */
-    uint64_t poll_ms;            /* 0: the default of the refresher */
+    uint64_t cache_size; /* bytes, 0: a tenth of the disk */
+    uint64_t poll_ms;    /* 0: the default of the refresher */
     uint64_t op_timeout_ms;
-    uint64_t max_readahead;      /* bytes that are fetched ahead of a reader; 0: the default */
-    uint64_t kernel_readahead;   /* bytes that the kernel asks for ahead; 0: the default */
+    uint64_t max_readahead;    /* bytes that are fetched ahead of a reader; 0: the default */
+    uint64_t kernel_readahead; /* bytes that the kernel asks for ahead; 0: the default */
     uint64_t threads;
-    uint64_t uid, gid;           /* UINT64_MAX: of who mounts */
+    uint64_t uid, gid; /* UINT64_MAX: of who mounts */
     uint64_t umask;
     uint64_t log_level;
     bool allow_other;
     bool foreground;
     bool debug;
-    char flags[256];             /* what the kernel is told, "nosuid,nodev" */
+    char flags[256]; /* what the kernel is told, "nosuid,nodev" */
 };
 
 enum spfs_option_kind {
-    SPFS_OPTION_FLAG,    /* bool at offset */
-    SPFS_OPTION_TEXT,    /* char * at offset */
-    SPFS_OPTION_SIZE,    /* uint64_t, bytes */
-    SPFS_OPTION_TIME,    /* uint64_t, milliseconds */
-    SPFS_OPTION_NUMBER,  /* uint64_t */
-    SPFS_OPTION_USER,    /* uint64_t from a number or a name */
+    SPFS_OPTION_FLAG,   /* bool at offset */
+    SPFS_OPTION_TEXT,   /* char * at offset */
+    SPFS_OPTION_SIZE,   /* uint64_t, bytes */
+    SPFS_OPTION_TIME,   /* uint64_t, milliseconds */
+    SPFS_OPTION_NUMBER, /* uint64_t */
+    SPFS_OPTION_USER,   /* uint64_t from a number or a name */
     SPFS_OPTION_GROUP,
     SPFS_OPTION_OCTAL,
     SPFS_OPTION_LEVEL,   /* error, warning, note, info, debug */

@@ -30,11 +30,14 @@ static int xdg(const char *variable, const char *below, char ret[PATH_MAX])
     return err ? err : spfs_format(ret, PATH_MAX, "%s/%s/spfs", home, below) ? 0 : -ENAMETOOLONG;
 }
 
-static int base_of(const char *option, const char *root, const char *variable, const char *below, char ret[PATH_MAX])
+static int base_of(const char *option, const char *root, const char *variable, const char *below,
+                   char ret[PATH_MAX])
 {
     if (option && option[0] != '/') { /* the daemon's working directory is / */
         char cwd[PATH_MAX];
-        return !getcwd(cwd, sizeof(cwd)) ? -errno : spfs_format(ret, PATH_MAX, "%s/%s", cwd, option) ? 0 : -ENAMETOOLONG;
+        return !getcwd(cwd, sizeof(cwd))                          ? -errno
+               : spfs_format(ret, PATH_MAX, "%s/%s", cwd, option) ? 0
+                                                                  : -ENAMETOOLONG;
     }
     if (option)
         return spfs_copy(ret, PATH_MAX, option) ? 0 : -ENAMETOOLONG;
@@ -58,8 +61,8 @@ int spfs_paths_runtime(uid_t uid, char ret[PATH_MAX])
     return spfs_format(ret, PATH_MAX, "/tmp/spfs-%u", (unsigned)uid) ? 0 : -ENAMETOOLONG;
 }
 
-int spfs_paths_find(const struct spfs_options *options, const char *name, const struct spfs_source *source, struct spfs_paths *ret,
-                    struct spfs_reason *reason)
+int spfs_paths_find(const struct spfs_options *options, const char *name, const struct spfs_source *source,
+                    struct spfs_paths *ret, struct spfs_reason *reason)
 {
     char state[PATH_MAX], cache[PATH_MAX], leaf[NAME_MAX + 1], folder[128];
     int err = base_of(options->state_dir, "/var/lib/spfs", "XDG_STATE_HOME", ".local/state", state);
@@ -68,8 +71,10 @@ int spfs_paths_find(const struct spfs_options *options, const char *name, const 
     if (!err)
         err = spfs_paths_runtime(geteuid(), ret->runtime);
     if (err)
-        return spfs_fail(reason, err, "no folder for state and cache: user %u has no home; give state_dir and cache_dir with -o",
-                         (unsigned)getuid());
+        return spfs_fail(
+            reason, err,
+            "no folder for state and cache: user %u has no home; give state_dir and cache_dir with -o",
+            (unsigned)getuid());
     spfs_source_escape(source, leaf);
     struct spfs_source as_path = {.path = ""};
     spfs_copy(as_path.path, sizeof(as_path.path), name);
@@ -78,7 +83,8 @@ int spfs_paths_find(const struct spfs_options *options, const char *name, const 
     spfs_copy(folder, sizeof(folder), escaped);
     for (char *p = folder; *p; p++) /* names of connections are equal without regard to case */
         *p = (char)tolower((unsigned char)*p);
-    if (!spfs_format(ret->connection, PATH_MAX, "%s/%s", state, folder) || !spfs_format(ret->state, PATH_MAX, "%s/%s/%s", state, folder, leaf) ||
+    if (!spfs_format(ret->connection, PATH_MAX, "%s/%s", state, folder) ||
+        !spfs_format(ret->state, PATH_MAX, "%s/%s/%s", state, folder, leaf) ||
         !spfs_format(ret->cache, PATH_MAX, "%s/%s/%s", cache, folder, leaf))
         return spfs_fail(reason, -ENAMETOOLONG, "the folders for state and cache have too long a name");
     return 0;

@@ -52,8 +52,9 @@ int spfs_source_parse(const char *text, struct spfs_source *ret, struct spfs_rea
     const char *colon = strchr(text, ':');
     size_t len = colon ? (size_t)(colon - text) : 0;
     if (len == 0 || memchr(text, '/', len))
-        return spfs_fail(reason, -EINVAL,
-                         "\"%s\" is not a SOURCE; write NAME: or NAME:/Site/Library, where NAME is a connection", text);
+        return spfs_fail(
+            reason, -EINVAL,
+            "\"%s\" is not a SOURCE; write NAME: or NAME:/Site/Library, where NAME is a connection", text);
     if (len >= sizeof(ret->connection))
         return spfs_fail(reason, -EINVAL, "the name of the connection in \"%s\" is too long", text);
     memcpy(ret->connection, text, len);

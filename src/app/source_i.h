@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is mounted: SOURCE = NAME:, NAME:/Site/Library/Folder, NAME:/My Files, or the web address of a site, library or
- * folder. */
+/* What is mounted: SOURCE = NAME:, NAME:/Site/Library/Folder, NAME:/My Files, or the web address of a site,
+ * library or folder. */
 #ifndef SPFS_APP_SOURCE_I_H
 #define SPFS_APP_SOURCE_I_H
 
@@ -17,8 +17,8 @@ struct spfs_source {
 bool spfs_source_is(const char *text);
 /* 0; -EINVAL with a sentence. */
 int spfs_source_parse(const char *text, struct spfs_source *ret, struct spfs_reason *reason);
-/* A name of one path component that stands for the path: letters of files kept, others as %XX; "=all" for "". Two different
- * paths never share one. */
+/* A name of one path component that stands for the path: letters of files kept, others as %XX; "=all" for "".
+ * Two different paths never share one. */
 void spfs_source_escape(const struct spfs_source *source, char ret[NAME_MAX + 1]);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One request on the stack of the thread that serves it.
  *
- * Interrupts: libfuse calls the hook under a lock of the request, which setting the hook takes too. So once call_unhook
- * has put NULL there, no hook is running nor will run, and the op may leave the stack. */
+ * Interrupts: libfuse calls the hook under a lock of the request, which setting the hook takes too. So once
+ * call_unhook has put NULL there, no hook is running nor will run, and the op may leave the stack. */
 #include "fuse_i.h"
 
 static void interrupted(fuse_req_t req, void *data)

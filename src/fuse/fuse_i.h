@@ -19,15 +19,15 @@ struct spfs_fuse {
     unsigned readahead_kb;
     uint64_t op_ms;
     unsigned minor;
-    int ended_fd;          /* eventfd */
-    int abort_fd;          /* of the kernel's control directory, -1 when there is none */
-    pid_t guard;           /* 0 none */
+    int ended_fd; /* eventfd */
+    int abort_fd; /* of the kernel's control directory, -1 when there is none */
+    pid_t guard;  /* 0 none */
     pthread_t serve;
     bool mounted, serving; /* owner's thread only */
     struct spfs_lock lock; /* SPFS_RANK_APP */
     struct spfs_cond changed;
-    bool answered;         /* guarded by: lock; INIT has been seen */
-    bool ended;            /* guarded by: lock; the loop has returned */
+    bool answered; /* guarded by: lock; INIT has been seen */
+    bool ended;    /* guarded by: lock; the loop has returned */
 };
 
 /* One request: its op, and the hook through which a FUSE interrupt cancels it. */
@@ -39,7 +39,8 @@ struct call {
     bool hooked;
 };
 void call_begin(struct call *c, fuse_req_t req);
-/* After its return no interrupt can reach the op any more. Comes before every reply, since a reply frees the request. */
+/* After its return no interrupt can reach the op any more. Comes before every reply, since a reply frees the
+ * request. */
 void call_unhook(struct call *c);
 void call_end(struct call *c); /* unhooks if that was not done, and ends the op */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guard process: waits for its parent's death or its own dismissal. It shares the parent's memory as of the fork and
- * calls nothing that takes a lock. */
+/* The guard process: waits for its parent's death or its own dismissal. It shares the parent's memory as of
+ * the fork and calls nothing that takes a lock. */
 #include <spfs/fuse/guard.h>
 
 #include <spfs/base/str.h>

@@ -20,7 +20,8 @@ static void unescape(char *s)
 {
     char *out = s;
     for (; *s; s++) {
-        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+            s[3] <= '7') {
             *out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
             s += 3;
         } else {
@@ -63,8 +64,10 @@ bool spfs_mounts_parse(const char *line, struct spfs_mount *ret)
         return false;
     ret->user_id = user_of(super ? super : "");
     ret->read_only = strncmp(before[5], "ro", 2) == 0 && (before[5][2] == ',' || before[5][2] == '\0');
-    return take_field(ret->root, sizeof(ret->root), before[3]) && take_field(ret->dir, sizeof(ret->dir), before[4]) &&
-           take_field(ret->type, sizeof(ret->type), type) && take_field(ret->source, sizeof(ret->source), source);
+    return take_field(ret->root, sizeof(ret->root), before[3]) &&
+           take_field(ret->dir, sizeof(ret->dir), before[4]) &&
+           take_field(ret->type, sizeof(ret->type), type) &&
+           take_field(ret->source, sizeof(ret->source), source);
 }
 
 int spfs_mounts_each(int (*cb)(void *ctx, const struct spfs_mount *m), void *ctx)
@@ -166,15 +169,16 @@ int spfs_mounts_resolve(const char *path, char ret[PATH_MAX])
 
 bool spfs_mounts_is_dead(const char *dir)
 {
-    struct statfs st; /* always asked of the daemon; stat may be answered by the kernel for a day after its death */
+    struct statfs
+        st; /* always asked of the daemon; stat may be answered by the kernel for a day after its death */
     return statfs(dir, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 /* fusermount3 is setuid root; what it prints goes nowhere: the callers say it in their own words. */
 static int run_fusermount(const char *dir, bool lazy)
 {
-    char *argv[] = {(char *)(uintptr_t)"fusermount3", (char *)(uintptr_t)(lazy ? "-uzq" : "-uq"), (char *)(uintptr_t)"--",
-                    (char *)(uintptr_t)dir, NULL};
+    char *argv[] = {(char *)(uintptr_t) "fusermount3", (char *)(uintptr_t)(lazy ? "-uzq" : "-uq"),
+                    (char *)(uintptr_t) "--", (char *)(uintptr_t)dir, NULL};
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The queue of notifications and its thread: takes the whole queue at once, tells the kernel entry by entry. */
+/* The queue of notifications and its thread: takes the whole queue at once, tells the kernel entry by entry.
+ */
 #include "notify_i.h"
 
 #include <spfs/base/clock.h>

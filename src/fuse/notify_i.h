@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the kernel must drop, from whoever learned it to the one thread that tells the kernel.
  *
- * Why a thread of its own: such a call waits in the kernel for the lock of the directory, or of a page, that a request
- * in progress holds; so nothing that serves requests may make it.
- * Bounded: past `max` queued entries all are dropped and `coarse` is called instead once.
- * Threads: drop from any; the sink is called from the thread "notify", without locks. Lock: SPFS_RANK_NOTIFY. */
+ * Why a thread of its own: such a call waits in the kernel for the lock of the directory, or of a page, that
+ * a request in progress holds; so nothing that serves requests may make it. Bounded: past `max` queued
+ * entries all are dropped and `coarse` is called instead once. Threads: drop from any; the sink is called
+ * from the thread "notify", without locks. Lock: SPFS_RANK_NOTIFY. */
 #ifndef SPFS_FUSE_NOTIFY_I_H
 #define SPFS_FUSE_NOTIFY_I_H
 
@@ -21,8 +21,10 @@ struct spfs_notify_sink {
 
 int spfs_notify_new(const struct spfs_notify_sink *sink, void *ctx, size_t max, struct spfs_notify **ret);
 int spfs_notify_start(struct spfs_notify *n);
-void spfs_notify_drop(void *n, const struct spfs_vfs_drop *drop); /* a spfs_vfs_listener's; never blocks for long */
-/* Forgets what is queued and ends the thread. False when it still sits in a call of the sink after ms: call again. */
+void spfs_notify_drop(void *n,
+                      const struct spfs_vfs_drop *drop); /* a spfs_vfs_listener's; never blocks for long */
+/* Forgets what is queued and ends the thread. False when it still sits in a call of the sink after ms: call
+ * again. */
 bool spfs_notify_stop(struct spfs_notify *n, uint64_t ms);
 void spfs_notify_free(struct spfs_notify *n); /* stopped, or never started */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of operations: attributes, look-up, extended attributes, start. Reading is in ops_file.c and ops_dir.c.
+/* The table of operations: attributes, look-up, extended attributes, start. Reading is in ops_file.c and
+ * ops_dir.c.
  *
- * No look-up counts are kept: node ids are persistent, so a forget has nothing to free, and the look-up of "." and ".."
- * by node id works for ever (NFS file handles).
- * Requests that would change something answer EROFS. `access` is left out: the kernel checks modes itself. */
+ * No look-up counts are kept: node ids are persistent, so a forget has nothing to free, and the look-up of
+ * "." and ".." by node id works for ever (NFS file handles). Requests that would change something answer
+ * EROFS. `access` is left out: the kernel checks modes itself. */
 #include "ops_i.h"
 
 #include <errno.h>
@@ -14,8 +15,9 @@ enum { MAX_WRITE = 1 << 20, XATTR_MAX = 64 << 10 };
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
     struct spfs_fuse *f = userdata;
-    conn->want |= conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_EXPORT_SUPPORT |
-                                   FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS);
+    conn->want |=
+        conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_EXPORT_SUPPORT |
+                         FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS);
     /* Pages are dropped by our own notifications and at open, never because some time has passed. */
     if (conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA) {
         conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
@@ -104,7 +106,8 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
         fuse_reply_buf(req, NULL, 0);
 }
 
-static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+                        int flags)
 {
     struct spfs_fuse *f = fuse_req_userdata(req);
     (void)flags;
@@ -118,7 +121,8 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
     reply_error(req, -EROFS);
 }
 
-static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                       struct fuse_file_info *fi)
 {
     (void)ino;
     (void)attr;
@@ -159,8 +163,8 @@ static void op_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, cons
     reply_error(req, -EROFS);
 }
 
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
-                      unsigned int flags)
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+                      const char *newname, unsigned int flags)
 {
     (void)parent;
     (void)name;
@@ -178,7 +182,8 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const 
     reply_error(req, -EROFS);
 }
 
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                      struct fuse_file_info *fi)
 {
     (void)parent;
     (void)name;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* opendir, readdir, readdirplus, releasedir.
  *
- * The kernel's cache of listings (FOPEN_CACHE_DIR) stays off: a stream opened before a change may fill it from its
- * snapshot after the change was announced, and nothing tells the kernel then. */
+ * The kernel's cache of listings (FOPEN_CACHE_DIR) stays off: a stream opened before a change may fill it
+ * from its snapshot after the change was announced, and nothing tells the kernel then. */
 #include "ops_i.h"
 
 #include <errno.h>
@@ -62,7 +62,8 @@ static void list(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *
     }
     struct call c;
     call_begin(&c, req);
-    int err = spfs_vfs_readdir(c.vfs, &c.op, dir_of(fi), (uint64_t)off, plain, plain ? add_plain : add_plus, &l);
+    int err =
+        spfs_vfs_readdir(c.vfs, &c.op, dir_of(fi), (uint64_t)off, plain, plain ? add_plain : add_plus, &l);
     call_end(&c);
     if (err && l.used == 0)
         reply_error(req, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* open, read, release. A read replies from inside the vfs's callback, straight from the cache's map or a download's
- * buffer: the kernel's copy out of it is the only one. */
+/* open, read, release. A read replies from inside the vfs's callback, straight from the cache's map or a
+ * download's buffer: the kernel's copy out of it is the only one. */
 #include "ops_i.h"
 
 #include <errno.h>

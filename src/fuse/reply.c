@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Replies. Results are negative in the program and positive to libfuse: the sign flips here and nowhere else. */
+/* Replies. Results are negative in the program and positive to libfuse: the sign flips here and nowhere else.
+ */
 #include "fuse_i.h"
 
 #include <errno.h>

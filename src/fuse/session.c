@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The session: mounting, the serving threads, and an end in bounded time.
  *
- * Order of the end: (1) no more news from the vfs; (2) the notifier ends — it may sit in the kernel until requests in
- * progress are answered, so the workers go on serving meanwhile, and if that takes too long the connection is cut;
- * (3) unmount; (4) the loop ends, by itself when the unmount was complete, else by a nudge; (5) libfuse's session.
- * Lock: `lock` guards what the loop's thread reports; nothing is called while it is held. */
+ * Order of the end: (1) no more news from the vfs; (2) the notifier ends — it may sit in the kernel until
+ * requests in progress are answered, so the workers go on serving meanwhile, and if that takes too long the
+ * connection is cut; (3) unmount; (4) the loop ends, by itself when the unmount was complete, else by a
+ * nudge; (5) libfuse's session. Lock: `lock` guards what the loop's thread reports; nothing is called while
+ * it is held. */
 #include "fuse_i.h"
 
 #include <spfs/base/clock.h>
@@ -28,14 +29,15 @@
 enum {
     THREADS = 64,
     READAHEAD_KB = 1024,
-    QUEUE_MAX = 32768,    /* notifications */
-    ANSWER_MS = 10000,    /* for the kernel's first request */
-    NOTIFIER_MS = 3000,   /* before the connection is cut */
+    QUEUE_MAX = 32768,  /* notifications */
+    ANSWER_MS = 10000,  /* for the kernel's first request */
+    NOTIFIER_MS = 3000, /* before the connection is cut */
     NUDGE_MS = 50,
     OP_MS = 30000,
 };
 
-/* ------------------------------------------------------------------------------------- what the notifier calls */
+/* ------------------------------------------------------------------------------------- what the notifier
+ * calls */
 static void tell_inode(void *ctx, uint64_t node, bool content)
 {
     struct spfs_fuse *f = ctx;
@@ -110,7 +112,8 @@ static int session_new(struct spfs_fuse *f, const struct spfs_fuse_config *confi
 {
     struct spfs_buf options;
     spfs_buf_init(&options, 8192);
-    int err = spfs_buf_addf(&options, "-osubtype=spfs,default_permissions%s%s%s", config->allow_other ? ",allow_other" : "",
+    int err = spfs_buf_addf(&options, "-osubtype=spfs,default_permissions%s%s%s",
+                            config->allow_other ? ",allow_other" : "",
                             config->flags && *config->flags ? "," : "", config->flags ? config->flags : "");
     if (!err)
         err = add_source(&options, config->source);
@@ -140,12 +143,15 @@ int spfs_fuse_new(const struct spfs_fuse_config *config, struct spfs_fuse **ret,
     spfs_cond_init(&f->changed);
     f->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     f->mountpoint = strdup(config->mountpoint);
-    int err = f->ended_fd < 0 ? -errno : !f->mountpoint ? -ENOMEM : spfs_notify_new(&sink, f, QUEUE_MAX, &f->notify);
+    int err = f->ended_fd < 0  ? -errno
+              : !f->mountpoint ? -ENOMEM
+                               : spfs_notify_new(&sink, f, QUEUE_MAX, &f->notify);
     if (!err)
         err = session_new(f, config);
     if (err) {
         spfs_fuse_free(f);
-        return spfs_fail(reason, err, "cannot set up the mount on %s: %s", config->mountpoint, strerror(-err));
+        return spfs_fail(reason, err, "cannot set up the mount on %s: %s", config->mountpoint,
+                         strerror(-err));
     }
     *ret = f;
     return 0;
@@ -259,7 +265,8 @@ unsigned spfs_fuse_device(const struct spfs_fuse *f)
     return f->minor;
 }
 
-/* ------------------------------------------------------------------------------------------------------- end */
+/* ------------------------------------------------------------------------------------------------------- end
+ */
 static void cut_connection(struct spfs_fuse *f)
 {
     if (f->abort_fd >= 0 && write(f->abort_fd, "1", 1) < 0)
@@ -286,7 +293,8 @@ static void stop_notifier(struct spfs_fuse *f)
 static bool is_mounted(const struct spfs_fuse *f)
 {
     struct spfs_mount m;
-    return spfs_mounts_at(f->mountpoint, &m) == 0 && m.minor == f->minor && strcmp(m.type, SPFS_MOUNT_TYPE) == 0;
+    return spfs_mounts_at(f->mountpoint, &m) == 0 && m.minor == f->minor &&
+           strcmp(m.type, SPFS_MOUNT_TYPE) == 0;
 }
 
 static void stop_loop(struct spfs_fuse *f)
@@ -327,7 +335,8 @@ void spfs_fuse_stop(struct spfs_fuse *f)
         if (spfs_mounts_detach(f->mountpoint, true, &reason))
             spfs_warn("%s", reason.text);
     }
-    cut_connection(f); /* programs that keep files of a detached mount open get ENOTCONN, as after any end of a server */
+    cut_connection(
+        f); /* programs that keep files of a detached mount open get ENOTCONN, as after any end of a server */
     stop_loop(f);
     release_session(f);
 }

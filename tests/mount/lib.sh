@@ -346,17 +346,21 @@ for path in sys.argv[1:]:
     os.close(fd)' "$@"
 }
 
+# attribute NAME FILE: its extended attribute user.spfs.NAME
+attribute()
+{
+    getfattr --absolute-names --only-values -n "user.spfs.$1" "$2"
+}
+
 # daemons: the process ids of every spfs that serves a directory below $T
 daemons()
 {
-    local dir
-    for dir in /proc/[0-9]*; do
-        if [ "$(basename "$(readlink "$dir/exe" 2>/dev/null || true)")" = spfs ]; then
-            if tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -qF "$T/"; then
-                basename "$dir"
-            fi
+    local file
+    grep -laF "$T/" /proc/[0-9]*/cmdline 2>/dev/null | while IFS= read -r file; do
+        if [ "$(basename "$(readlink "${file%/cmdline}/exe" 2>/dev/null || true)")" = spfs ]; then
+            basename "${file%/cmdline}"
         fi
-    done
+    done || true
 }
 
 no_daemons()
