@@ -132,7 +132,8 @@ void delta_list(struct sim_call *c, const struct route *r)
     uint32_t page[PAGE_MAX];
     unsigned count;
     bool over = gather(t, r->drive, &k, page, &count);
-    bool backwards = k.after % 2;
+    bool tidy = c->sim->opt.tidy_delta;
+    bool backwards = !tidy && k.after % 2;
     struct spfs_buf *b = call_json(c, 200);
     jw_open(b, NULL, '{');
     jw_strf(b, "@odata.context", "%s/v1.0/$metadata#Collection(driveItem)", c->base);
@@ -142,7 +143,7 @@ void delta_list(struct sim_call *c, const struct route *r)
         if (is_listed(c, serial))
             item_write(c, b, NULL, serial, ITEM_DELTA, k.select);
     }
-    if (count > 2 && k.top > 2 && is_listed(c, page[1]))
+    if (!tidy && count > 2 && k.top > 2 && is_listed(c, page[1]))
         item_write(c, b, NULL, page[1], ITEM_DELTA, k.select); /* a repeat */
     jw_close(b, ']');
     if (c->plan.endless_nextlink)

@@ -213,7 +213,7 @@ static void write_parent(struct sim_call *c, struct spfs_buf *b, uint32_t serial
     }
     /* delta leaves path out, as documented, but not always; by GET it is decoded, in children it is encoded.
      */
-    if (it->parent && !deleted && (view != ITEM_DELTA || serial % 7 == 0)) {
+    if (it->parent && !deleted && (view != ITEM_DELTA || serial % 7 == 0 || c->sim->opt.tidy_delta)) {
         struct spfs_buf path;
         spfs_buf_init(&path, 1u << 20);
         spfs_buf_addf(&path, "/drives/%s/root:", d->id);

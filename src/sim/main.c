@@ -32,6 +32,7 @@ enum {
     OPT_CONTENT_HOST,
     OPT_MAX_PARALLEL,
     OPT_DELTA_CTAG,
+    OPT_TIDY_DELTA,
     OPT_NO_ETAG,
     OPT_TOLERATE_AUTH,
     OPT_QUICKXOR,
@@ -59,6 +60,7 @@ static const struct option options[] = {
     {"max-parallel", required_argument, NULL, OPT_MAX_PARALLEL},
     {"delta-ctag", no_argument, NULL, OPT_DELTA_CTAG},
     {"no-content-etag", no_argument, NULL, OPT_NO_ETAG},
+    {"tidy-delta", no_argument, NULL, OPT_TIDY_DELTA},
     {"tolerate-auth", no_argument, NULL, OPT_TOLERATE_AUTH},
     {"quickxor", no_argument, NULL, OPT_QUICKXOR},
     {"help", no_argument, NULL, OPT_HELP},
@@ -85,6 +87,7 @@ static const char usage[] =
     "  --content-host HOST[:PORT]  host in links to content, as the real service has another one\n"
     "  --max-parallel N       count more requests at a time as a violation\n"
     "  --delta-ctag           delta entries carry cTag\n"
+    "  --tidy-delta           delta gives parents first, nothing twice, and paths, as it mostly does\n"
     "  --no-content-etag      downloads come without ETag\n"
     "  --tolerate-auth        serve downloads that carry Authorization, as some hosts do; still counted as a "
     "violation\n"
@@ -189,6 +192,9 @@ static void parse(int argc, char **argv, struct spfs_sim_options *o, const char 
             break;
         case OPT_NO_ETAG:
             o->no_content_etag = true;
+            break;
+        case OPT_TIDY_DELTA:
+            o->tidy_delta = true;
             break;
         case OPT_TOLERATE_AUTH:
             o->tolerate_auth = true;

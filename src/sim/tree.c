@@ -346,7 +346,8 @@ uint32_t tree_walk(const struct tree *t, uint32_t from, const char *path)
             return TREE_NONE;
         memcpy(name, path, n);
         name[n] = '\0';
-        from = tree_child(t, from, name);
+        if (strcmp(name, ".") != 0)
+            from = tree_child(t, from, name);
         path += n;
     }
     return TREE_NONE;

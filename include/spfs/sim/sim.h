@@ -39,8 +39,9 @@ struct spfs_sim_options {
     unsigned url_life_s;   /* life of a download URL: 3600 */
     unsigned max_parallel; /* more requests at a time are counted as a violation: no limit */
     bool delta_ctag;       /* delta entries carry cTag (SharePoint does at times); default: left out */
-    bool no_content_etag;  /* downloads come without ETag */
-    bool tolerate_auth;    /* downloads with Authorization are served (and counted), not refused */
+    bool tidy_delta;      /* delta gives parents first, nothing twice, and paths, none of which is promised */
+    bool no_content_etag; /* downloads come without ETag */
+    bool tolerate_auth;   /* downloads with Authorization are served (and counted), not refused */
 };
 
 /* Builds the tenant and listens. 0, or a negative errno with reason filled. Gives; end it with spfs_sim_stop.
