@@ -240,5 +240,5 @@ int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *
     }
     if (!err && atomic_exchange(&file->whole, false))
         vfs_note_whole(v, file);
-    return err;
+    return err == -ENOENT ? -ESTALE : err; /* the item is gone, not the open file */
 }
