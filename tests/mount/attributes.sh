@@ -11,14 +11,18 @@ file=$M$library/times.txt
 assert_eq "$(stat -c '%s %F %Y' "$file")" "12 regular file 1614834367" "stat"
 assert_eq "$(stat -c '%F' "$M$library")" "directory"
 assert_eq "$(stat -c '%U' "$file")" "$(id -un)" "owner"
-assert_match "$(getfattr --only-values -n user.spfs.id "$file")" '^[A-Z0-9!_-]+' "item id"
-assert_match "$(getfattr --only-values -n user.spfs.drive "$file")" '^b!' "drive id"
-assert_match "$(getfattr --only-values -n user.spfs.etag "$file")" '\{' "eTag"
-assert_match "$(getfattr --only-values -n user.spfs.weburl "$file")" '^https?://' "web address"
-assert_eq "$(getfattr --only-values -n user.spfs.state "$file")" online "state before the first read"
+assert_match "$(attribute id "$file")" '^[A-Z0-9!_-]+' "item id"
+assert_match "$(attribute drive "$file")" '^b!' "drive id"
+assert_match "$(attribute etag "$file")" '\{' "eTag"
+assert_match "$(attribute weburl "$file")" '^https?://' "web address"
+assert_eq "$(attribute state "$file")" online "state before the first read"
 cat "$file" >/dev/null
-assert_eq "$(getfattr --only-values -n user.spfs.state "$file")" local "state after the first read"
-assert_eq "$(getfattr -d -m - "$file")" "" "attributes listed"
+is_local()
+{
+    [ "$(attribute state "$file")" = local ]
+}
+wait_until 20 is_local
+assert_eq "$(getfattr --absolute-names -d -m - "$file")" "" "attributes listed"
 assert_fails 'No such attribute' getfattr -n user.other "$file"
 assert_fails 'No such attribute|not supported' getfattr -n security.capability "$file"
 

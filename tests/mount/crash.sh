@@ -12,7 +12,7 @@ assert_eq "$(hash_of "$M$library/data.bin")" "$sum"
 # Bytes reach the cache in batches: those that were there when the daemon died must not be fetched again.
 all_cached()
 {
-    [ "$(getfattr --only-values -n user.spfs.state "$M$library/data.bin")" = local ]
+    [ "$(attribute state "$M$library/data.bin")" = local ]
 }
 wait_until 20 all_cached
 find "$M" | sort >"$T/before"

@@ -329,9 +329,10 @@ setup()
     spfs_mount
 }
 
-# warm: all libraries have had their first delta pass
+# warm [MOUNTPOINT]: every library is known, has had its first delta pass, and is as the server has it now
 warm()
 {
+    find "${1:-$M}" -maxdepth 3 >/dev/null
     "$SPFS" sync "${1:-$M}"
 }
 
