@@ -96,6 +96,13 @@ static const struct row *decide(int status, const struct spfs_json *body, const 
     return best ? best : by_status(status);
 }
 
+/* Codes come from outside: only what looks like one is repeated to a person. */
+static const char *shown(const char *code)
+{
+    size_t n = code ? strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") : 0;
+    return n > 0 && n <= 64 && code[n] == '\0' ? code : NULL;
+}
+
 int errmap_status(int status, const struct spfs_json *body)
 {
     const char *code;
@@ -105,18 +112,17 @@ int errmap_status(int status, const struct spfs_json *body)
 int errmap_reply(const struct spfs_http_head *head, const struct spfs_json *body, const char *what,
                  struct spfs_reason *reason)
 {
-    const char *code;
+    const char *code = NULL;
     const struct row *row = head->infected ? &codes[0] : decide(head->status, body, &code);
-    if (head->infected)
-        code = "infected";
+    const char *id = shown(head->request_id);
+    code = head->infected ? "infected" : shown(code);
     if (head->status >= 300 && head->status < 400)
         return spfs_fail(
             reason, -EIO,
             "Cannot get %s: the service answered with a redirect (HTTP %d), which is not followed.", what,
             head->status);
-    return spfs_fail(reason, -row->err, "Cannot get %s: %s (HTTP %d%s%.64s%s%s).", what, row->says,
-                     head->status, code ? " " : "", code ? code : "", head->request_id[0] ? ", request " : "",
-                     head->request_id);
+    return spfs_fail(reason, -row->err, "Cannot get %s: %s (HTTP %d%s%s%s%s).", what, row->says, head->status,
+                     code ? " " : "", code ? code : "", id ? ", request " : "", id ? id : "");
 }
 
 int errmap_transport(int err)

@@ -207,7 +207,13 @@ static struct spfs_quota quota_of(const struct spfs_json *v)
     return q;
 }
 
-static int hand_drive(const struct spfs_json *v, spfs_drive_cb *cb, void *ctx)
+struct sink {
+    spfs_drive_cb *drive;
+    spfs_site_cb *site;
+    void *ctx;
+};
+
+static int hand_drive(const struct spfs_json *v, const struct sink *s)
 {
     struct spfs_drive d = {
         .id = id_of(v, "id"),
@@ -217,45 +223,43 @@ static int hand_drive(const struct spfs_json *v, spfs_drive_cb *cb, void *ctx)
         .system = spfs_json_has(v, "system"),
         .quota = quota_of(v),
     };
-    return d.id ? cb(ctx, &d) : -EBADMSG;
+    return d.id ? s->drive(s->ctx, &d) : -EBADMSG;
 }
 
-static int hand_site(const struct spfs_json *v, spfs_site_cb *cb, void *ctx)
+static int hand_site(const struct spfs_json *v, const struct sink *s)
 {
     const char *url = bounded(spfs_json_str(v, "webUrl"), URL_MAX);
-    struct spfs_site s = {
+    struct spfs_site site = {
         .id = id_of(v, "id"),
         .name = spfs_json_str(v, "name"),
         .display_name = spfs_json_str(v, "displayName"),
         .web_url = url,
         .personal = spfs_json_bool(v, "isPersonalSite", false) || (url && strstr(url, "/personal/")),
     };
-    return s.id ? cb(ctx, &s) : -EBADMSG;
+    return site.id ? s->site(s->ctx, &site) : -EBADMSG;
 }
 
 /* An entry of a list without an id is left out; a single reply without one is an error. */
-#define PARSE_LIST(root, shape, hand, cb, ctx)                                                               \
-    do {                                                                                                     \
-        const struct spfs_json *array_;                                                                      \
-        int rc_ = open_reply(root, shape, &array_);                                                          \
-        if (rc_ || !array_)                                                                                  \
-            return rc_ ? rc_ : hand(root, cb, ctx);                                                          \
-        for (const struct spfs_json *v_ = spfs_json_first(array_); v_; v_ = spfs_json_next(v_)) {            \
-            rc_ = id_of(v_, "id") ? hand(v_, cb, ctx) : 0;                                                   \
-            if (rc_)                                                                                         \
-                return rc_;                                                                                  \
-        }                                                                                                    \
-        return 0;                                                                                            \
-    } while (0)
+static int parse_list(const struct spfs_json *root, enum parse_shape shape,
+                      int (*hand)(const struct spfs_json *v, const struct sink *s), const struct sink *s)
+{
+    const struct spfs_json *array;
+    int rc = open_reply(root, shape, &array);
+    if (rc || !array)
+        return rc ? rc : hand(root, s);
+    for (const struct spfs_json *v = spfs_json_first(array); v && rc == 0; v = spfs_json_next(v))
+        rc = id_of(v, "id") ? hand(v, s) : 0;
+    return rc;
+}
 
 int parse_drives(const struct spfs_json *root, enum parse_shape shape, spfs_drive_cb *cb, void *ctx)
 {
-    PARSE_LIST(root, shape, hand_drive, cb, ctx);
+    return parse_list(root, shape, hand_drive, &(struct sink){.drive = cb, .ctx = ctx});
 }
 
 int parse_sites(const struct spfs_json *root, enum parse_shape shape, spfs_site_cb *cb, void *ctx)
 {
-    PARSE_LIST(root, shape, hand_site, cb, ctx);
+    return parse_list(root, shape, hand_site, &(struct sink){.site = cb, .ctx = ctx});
 }
 
 bool parse_site_host(const struct spfs_json *site, char *buf, size_t size)
