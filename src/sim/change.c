@@ -108,6 +108,9 @@ static bool move(struct op *op)
     uint32_t taken = tree_child(op->t, parent, name);
     if (!parent || (taken && taken != op->item))
         return false;
+    if (!to)
+        tree_item(op->t, op->item)->mtime =
+            time(NULL); /* a rename in the browser is a modification, a move is not */
     tree_rename(op->t, op->item, parent, name);
     return true;
 }

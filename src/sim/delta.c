@@ -117,6 +117,8 @@ static bool gather(const struct tree *t, unsigned drive, struct token *k, uint32
 static bool is_listed(const struct sim_call *c, uint32_t serial)
 {
     const struct tree_item *it = tree_item(&c->sim->tree, serial);
+    if (it->flags & TREE_BELOW && c->sim->opt.tidy_delta)
+        return false; /* the folder's own entry is enough */
     return it->kind != TREE_REMOTE || c->sim->tree.drives[it->drive].site >= 0 ||
            call_prefers(c, "Include-Feature=AddToOneDrive");
 }

@@ -199,7 +199,7 @@ static void write_parent(struct sim_call *c, struct spfs_buf *b, uint32_t serial
     if (d->site >= 0)
         jw_str(b, "siteId", t->sites[d->site].guid[1]);
     bool deleted = it->flags & TREE_DELETED;
-    if (it->parent && !(deleted && serial % 2)) {
+    if (it->parent && !(deleted && serial % 2 && !c->sim->opt.tidy_delta)) {
         char id[TREE_ID_LEN + 1];
         uint32_t shown = it->parent;
         if (patched)

@@ -327,6 +327,7 @@ void tree_delete(struct tree *t, uint32_t item)
             break;
         uint32_t up = tree_item(t, i)->parent;
         bury(t, i);
+        tree_item(t, i)->flags |= TREE_BELOW;
         i = up;
     }
     bury(t, item);

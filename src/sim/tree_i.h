@@ -25,6 +25,7 @@ enum tree_flag {
     TREE_ROOT = 2,
     TREE_NO_HASH = 4,      /* the service has not computed one */
     TREE_MALWARE = 8,      /* downloads are refused */
+    TREE_BELOW = 32,       /* deleted along with a folder above */
     TREE_NO_DOWNLOAD = 16, /* metadata is allowed, content is not */
 };
 

@@ -39,7 +39,8 @@ struct spfs_sim_options {
     unsigned url_life_s;   /* life of a download URL: 3600 */
     unsigned max_parallel; /* more requests at a time are counted as a violation: no limit */
     bool delta_ctag;       /* delta entries carry cTag (SharePoint does at times); default: left out */
-    bool tidy_delta;      /* delta gives parents first, nothing twice, and paths, none of which is promised */
+    bool tidy_delta; /* delta gives parents first, nothing twice, paths, and of a deleted folder only itself;
+                        none of that is promised */
     bool no_content_etag; /* downloads come without ETag */
     bool tolerate_auth;   /* downloads with Authorization are served (and counted), not refused */
 };
