@@ -45,7 +45,7 @@ struct spfs_item {
     const char *id;         /* never NULL nor empty */
     const char *drive_id;   /* parentReference.driveId */
     const char *parent_id;  /* parentReference.id; NULL on the root */
-    const char *name;       /* as stored; passed spfs_name_acceptable unless kind is ROOT; NULL if not said */
+    const char *name;       /* as stored; passed spfs_name_acceptable unless kind is ROOT; NULL if not said, or refused (then UNKNOWN) */
     uint64_t size;          /* bytes or SPFS_SIZE_UNKNOWN */
     const char *etag;       /* verbatim with its quotes */
     const char *ctag;       /* content only; often absent */
