@@ -15,6 +15,7 @@ struct spfs_fuse {
     struct fuse_session *se;
     struct spfs_notify *notify;
     char *mountpoint;
+    char *options; /* for fusermount3 */
     unsigned max_threads;
     unsigned readahead_kb;
     uint64_t op_ms;

@@ -2,18 +2,15 @@
 /* Reading the table of mounts, and unmounting. */
 #include <spfs/fuse/mounts.h>
 
+#include "fusermount_i.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* \040 and the like, in place. */
 static void unescape(char *s)
@@ -174,34 +171,13 @@ bool spfs_mounts_is_dead(const char *dir)
     return statfs(dir, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
-/* fusermount3 is setuid root; what it prints goes nowhere: the callers say it in their own words. */
-static int run_fusermount(const char *dir, bool lazy)
-{
-    char *argv[] = {(char *)(uintptr_t) "fusermount3", (char *)(uintptr_t)(lazy ? "-uzq" : "-uq"),
-                    (char *)(uintptr_t) "--", (char *)(uintptr_t)dir, NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t pid;
-    int status;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int err = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (err)
-        return -err;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
-}
-
 int spfs_mounts_detach(const char *dir, bool lazy, struct spfs_reason *reason)
 {
     if (umount2(dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
         return 0;
     int err = -errno;
     if (err == -EPERM)
-        err = run_fusermount(dir, lazy);
+        err = fusermount_unmount(dir, lazy);
     switch (err) {
     case 0:
         return 0;

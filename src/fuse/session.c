@@ -7,6 +7,7 @@
  * nudge; (5) libfuse's session. Lock: `lock` guards what the loop's thread reports; nothing is called while
  * it is held. */
 #include "fuse_i.h"
+#include "fusermount_i.h"
 
 #include <spfs/base/clock.h>
 #include <spfs/base/log.h>
@@ -42,6 +43,8 @@ static void tell_inode(void *ctx, uint64_t node, bool content)
 {
     struct spfs_fuse *f = ctx;
     fuse_lowlevel_notify_inval_inode(f->se, node, content ? 0 : -1, 0);
+    if (content)
+        spfs_vfs_told(f->vfs, node);
 }
 
 static void tell_entry(void *ctx, uint64_t parent, const char *name)
@@ -117,6 +120,8 @@ static int session_new(struct spfs_fuse *f, const struct spfs_fuse_config *confi
                             config->flags && *config->flags ? "," : "", config->flags ? config->flags : "");
     if (!err)
         err = add_source(&options, config->source);
+    if (!err && !(f->options = strdup(options.data + strlen("-o"))))
+        err = -ENOMEM;
     if (!err) {
         char name[] = "spfs";
         char *argv[] = {name, options.data, NULL};
@@ -178,8 +183,8 @@ static void *serve_main(void *arg)
     return NULL;
 }
 
-/* What mount helpers say goes to stderr; it is caught here, so that it can become part of one sentence. */
-static int mount_quietly(struct spfs_fuse *f, char *said, size_t size)
+/* What libfuse says goes to stderr; it is caught here, so that it can become part of one sentence. */
+static int mount_as_root(struct spfs_fuse *f, char *said, size_t size)
 {
     SPFS_CLOSE int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     SPFS_CLOSE int mem = memfd_create("spfs-mount", MFD_CLOEXEC);
@@ -192,6 +197,35 @@ static int mount_quietly(struct spfs_fuse *f, char *said, size_t size)
     said[n > 0 ? n : 0] = '\0';
     said[strcspn(said, "\n")] = '\0';
     return err;
+}
+
+/* By fusermount3; libfuse takes the ready connection over, and leaves the mountpoint to us. */
+static int mount_as_user(struct spfs_fuse *f, char *said, size_t size)
+{
+    char path[32];
+    int fd = fusermount_mount(f->mountpoint, f->options, said, size);
+    if (fd < 0)
+        return fd;
+    spfs_format(path, sizeof(path), "/dev/fd/%d", fd);
+    if (fuse_session_mount(f->se, path) == 0)
+        return 0;
+    close(fd);
+    return -EIO;
+}
+
+static int mount_it(struct spfs_fuse *f, struct spfs_reason *reason)
+{
+    char said[256] = "";
+    int err = geteuid() == 0 ? mount_as_root(f, said, sizeof(said)) : mount_as_user(f, said, sizeof(said));
+    if (err == -ENOENT && !*said)
+        return spfs_fail(reason, err, "cannot mount on %s: fusermount3 is missing; install the package fuse3",
+                         f->mountpoint);
+    if (err)
+        return spfs_fail(reason, err, "cannot mount on %s: %s", f->mountpoint,
+                         *said ? said : "the kernel refused; is /dev/fuse there?");
+    f->mounted = true;
+    fuse_set_log_func(log_libfuse);
+    return 0;
 }
 
 static void raise_readahead(const struct spfs_fuse *f)
@@ -230,14 +264,11 @@ static int start_threads(struct spfs_fuse *f)
 
 int spfs_fuse_mount(struct spfs_fuse *f, struct spfs_reason *reason)
 {
-    char said[256];
     struct spfs_mount m;
-    if (mount_quietly(f, said, sizeof(said)) != 0)
-        return spfs_fail(reason, -EIO, "cannot mount on %s: %s", f->mountpoint,
-                         *said ? said : "the kernel or fusermount3 refused; is /dev/fuse there?");
-    f->mounted = true;
-    fuse_set_log_func(log_libfuse);
-    int err = spfs_mounts_at(f->mountpoint, &m);
+    int err = mount_it(f, reason);
+    if (err)
+        return err;
+    err = spfs_mounts_at(f->mountpoint, &m);
     if (!err) {
         f->minor = m.minor;
         f->abort_fd = spfs_guard_open_abort(f->minor);
@@ -354,6 +385,7 @@ void spfs_fuse_free(struct spfs_fuse *f)
     if (f->abort_fd >= 0)
         close(f->abort_fd);
     free(f->mountpoint);
+    free(f->options);
     spfs_cond_done(&f->changed);
     spfs_lock_done(&f->lock);
     free(f);

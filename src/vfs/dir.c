@@ -107,6 +107,8 @@ static void type_only(const struct entry *e, uint32_t view, struct spfs_vfs_attr
 
 struct batch {
     struct spfs_vfs *v;
+    const struct spfs_vfs_dir *dir;
+    const struct entry *entries; /* of this batch, in the snapshot */
     uint32_t view;
     uint64_t inos[DIR_PLUS_BATCH];
     struct spfs_vfs_attr attrs[DIR_PLUS_BATCH];
@@ -121,6 +123,11 @@ static int fill_one(void *ctx, const struct spfs_node *node)
         b->at++;
     if (b->at == b->n)
         return 0;
+    /* Moved or renamed since the snapshot: the kernel was told already, and must not learn the old name anew. */
+    if (node->parent != vfs_ino(b->v, b->dir->node) || strcmp(node->name, b->dir->names.data + b->entries[b->at].name) != 0) {
+        b->at++;
+        return 0;
+    }
     uint32_t view = b->view;
     if (node->kind == SPFS_KIND_REMOTE) {
         SPFS_FREE struct spfs_node *copy = malloc(sizeof(*copy));
@@ -157,11 +164,13 @@ static int add_plus(struct spfs_vfs *v, struct spfs_vfs_dir *dir, uint64_t off, 
     if (!b)
         return -ENOMEM;
     b->v = v;
+    b->dir = dir;
     b->view = vfs_view(dir->node);
     while (off - 2 < dir->n) {
         const struct entry *e = &dir->v[off - 2];
         b->n = dir->n - (size_t)(off - 2) < DIR_PLUS_BATCH ? dir->n - (size_t)(off - 2) : DIR_PLUS_BATCH;
         b->at = 0;
+        b->entries = e;
         for (size_t i = 0; i < b->n; i++) {
             b->inos[i] = e[i].ino;
             b->known[i] = false;

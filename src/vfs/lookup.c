@@ -62,6 +62,45 @@ static int find(struct spfs_vfs *v, struct spfs_op *op, const struct spfs_node *
     return err;
 }
 
+/* The folder above a node, as NFS asks for it. Above the target of a shortcut lies the folder that the shortcut is in. */
+static int find_above(struct spfs_vfs *v, uint64_t node, const struct spfs_node *dir, struct spfs_node *ret, uint32_t *ret_view)
+{
+    uint32_t view = vfs_view(node);
+    SPFS_FREE struct spfs_node *shortcut = malloc(sizeof(*shortcut));
+    if (!shortcut)
+        return -ENOMEM;
+    *ret = *dir;
+    *ret_view = view;
+    if (node == SPFS_NODE_ROOT)
+        return 0;
+    uint64_t above = dir->parent;
+    if (view && spfs_catalog_view(v->config.catalog, view, shortcut) == 0 && shortcut->target == dir->ino) {
+        above = shortcut->parent;
+        *ret_view = 0;
+    }
+    int err = spfs_catalog_get(v->config.catalog, above, ret);
+    return err == -ENOENT ? -ESTALE : err;
+}
+
+static int lookup_dot(struct spfs_vfs *v, uint64_t node, const struct spfs_node *dir, bool above, struct spfs_node *child, struct spfs_vfs_attr *ret)
+{
+    uint32_t view = vfs_view(node);
+    *child = *dir;
+    int err = above ? find_above(v, node, dir, child, &view) : 0;
+    if (!err)
+        vfs_fill_attr(v, child, view, ret);
+    return err;
+}
+
+/* More than the 255 UTF-16 units that a name can have on the server? A character of four bytes is two of them. */
+static bool is_too_long(const char *name)
+{
+    size_t units = 0;
+    for (const char *p = name; *p; p++)
+        units += ((unsigned char)*p & 0xC0) == 0x80 ? 0 : (unsigned char)*p >= 0xF0 ? 2 : 1;
+    return units > 255 || strlen(name) >= SPFS_NAME_SIZE;
+}
+
 int spfs_vfs_lookup(struct spfs_vfs *v, struct spfs_op *op, uint64_t parent, const char *name, struct spfs_vfs_attr *ret)
 {
     SPFS_FREE struct spfs_node *dir = malloc(sizeof(*dir));
@@ -69,11 +108,13 @@ int spfs_vfs_lookup(struct spfs_vfs *v, struct spfs_op *op, uint64_t parent, con
     if (!dir || !child)
         return -ENOMEM;
     memset(ret, 0, sizeof(*ret));
-    if (strlen(name) >= SPFS_NAME_SIZE)
+    if (is_too_long(name))
         return -ENAMETOOLONG;
     int err = vfs_get(v, parent, dir);
     if (err)
         return err;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return lookup_dot(v, parent, dir, name[1] == '.', child, ret);
     if (!spfs_kind_is_dir(dir->kind))
         return -ENOTDIR;
     spfs_tree_touch(v->config.tree, dir->drive);
