@@ -47,10 +47,12 @@ int graph_path(struct spfs_buf *b, const char *fmt, ...)
     int rc = 0;
     va_start(ap, fmt);
     for (; *fmt && rc == 0; fmt++) {
-        if (fmt[0] == '%' && (fmt[1] == 's' || fmt[1] == 'p'))
-            rc = add_segment(b, va_arg(ap, const char *), *++fmt == 'p');
-        else
+        if (fmt[0] == '%' && (fmt[1] == 's' || fmt[1] == 'p')) {
+            const char *text = va_arg(ap, const char *);
+            rc = add_segment(b, text, *++fmt == 'p');
+        } else {
             rc = spfs_buf_add(b, fmt, 1);
+        }
     }
     va_end(ap);
     return rc;

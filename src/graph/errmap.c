@@ -7,56 +7,56 @@
 #include <strings.h>
 
 struct row {
-    int status;       /* 0: any */
-    const char *code; /* NULL: any */
+    int status; /* 0: any */
     int err;
+    const char *code; /* NULL: any */
     const char *says;
 };
 
 /* Codes that tell more than their status. */
 static const struct row codes[] = {
-    {0, "malwareDetected", EPERM, "the service has found malware in it and hands it out to nobody"},
-    {0, "virusSuspicious", EPERM, "the service suspects malware in it and hands it out to nobody"},
-    {0, "quotaLimitReached", ENOSPC, "the storage quota is used up; free space or ask the administrator"},
-    {0, "maxFileSizeExceeded", EFBIG, "it is larger than the service allows"},
-    {0, "resourceLocked", EBUSY, "somebody holds a lock on it; try again later"},
-    {400, "pathIsTooLong", ENAMETOOLONG, "its path is longer than SharePoint allows"},
-    {400, "pathTooDeep", ENAMETOOLONG, "its path is deeper than SharePoint allows"},
-    {400, "itemNotFound", ENOENT, "it does not exist, or you may not see it"},
-    {400, "provisioningNotAllowed", EACCES,
+    {0, EPERM, "malwareDetected", "the service has found malware in it and hands it out to nobody"},
+    {0, EPERM, "virusSuspicious", "the service suspects malware in it and hands it out to nobody"},
+    {0, ENOSPC, "quotaLimitReached", "the storage quota is used up; free space or ask the administrator"},
+    {0, EFBIG, "maxFileSizeExceeded", "it is larger than the service allows"},
+    {0, EBUSY, "resourceLocked", "somebody holds a lock on it; try again later"},
+    {400, ENAMETOOLONG, "pathIsTooLong", "its path is longer than SharePoint allows"},
+    {400, ENAMETOOLONG, "pathTooDeep", "its path is deeper than SharePoint allows"},
+    {400, ENOENT, "itemNotFound", "it does not exist, or you may not see it"},
+    {400, EACCES, "provisioningNotAllowed",
      "this account has no OneDrive; ask the administrator for a licence"},
-    {403, "insufficient_claims", EACCES, "a sign-in policy wants more proof; connect again"},
-    {403, "accessRestricted", EACCES, "access is restricted to the owner"},
-    {403, "serviceReadOnly", EROFS, "the site is read-only at present"},
-    {409, "itemNotFound", ENOENT, "its folder does not exist any more"},
-    {409, "resourceModified", EBUSY, "somebody has changed it meanwhile"},
+    {403, EACCES, "insufficient_claims", "a sign-in policy wants more proof; connect again"},
+    {403, EACCES, "accessRestricted", "access is restricted to the owner"},
+    {403, EROFS, "serviceReadOnly", "the site is read-only at present"},
+    {409, ENOENT, "itemNotFound", "its folder does not exist any more"},
+    {409, EBUSY, "resourceModified", "somebody has changed it meanwhile"},
 };
 
 static const struct row statuses[] = {
-    {400, NULL, EINVAL, "the service did not understand the request"},
-    {401, NULL, EACCES, "the service does not accept this sign-in; connect again"},
-    {402, NULL, EACCES, "the service wants to be paid for this call"},
-    {403, NULL, EACCES, "access is denied; ask the owner or the administrator"},
-    {404, NULL, ENOENT, "it does not exist, or you may not see it"},
-    {405, NULL, EINVAL, "the service does not offer this"},
-    {406, NULL, EINVAL, "the service does not offer this"},
-    {408, NULL, EIO, "the service gave up waiting; try again"},
-    {409, NULL, EEXIST, "the name is taken"},
-    {410, NULL, ESTALE, "the change list has to be read afresh"},
-    {411, NULL, EINVAL, "the service did not understand the request"},
-    {412, NULL, EBUSY, "somebody has changed it meanwhile"},
-    {413, NULL, EFBIG, "it is larger than the service allows"},
-    {415, NULL, EINVAL, "the service does not offer this"},
-    {416, NULL, EIO, "the service has no such part of it"},
-    {422, NULL, EINVAL, "the service did not understand the request"},
-    {423, NULL, EBUSY, "somebody holds a lock on it; try again later"},
-    {424, NULL, EIO, "a step before it failed"},
-    {429, NULL, EIO, "the service is throttling this account; try again later"},
-    {501, NULL, ENOTSUP, "the service does not offer this"},
-    {507, NULL, ENOSPC, "the storage quota is used up; free space or ask the administrator"},
+    {400, EINVAL, NULL, "the service did not understand the request"},
+    {401, EACCES, NULL, "the service does not accept this sign-in; connect again"},
+    {402, EACCES, NULL, "the service wants to be paid for this call"},
+    {403, EACCES, NULL, "access is denied; ask the owner or the administrator"},
+    {404, ENOENT, NULL, "it does not exist, or you may not see it"},
+    {405, EINVAL, NULL, "the service does not offer this"},
+    {406, EINVAL, NULL, "the service does not offer this"},
+    {408, EIO, NULL, "the service gave up waiting; try again"},
+    {409, EEXIST, NULL, "the name is taken"},
+    {410, ESTALE, NULL, "the change list has to be read afresh"},
+    {411, EINVAL, NULL, "the service did not understand the request"},
+    {412, EBUSY, NULL, "somebody has changed it meanwhile"},
+    {413, EFBIG, NULL, "it is larger than the service allows"},
+    {415, EINVAL, NULL, "the service does not offer this"},
+    {416, EIO, NULL, "the service has no such part of it"},
+    {422, EINVAL, NULL, "the service did not understand the request"},
+    {423, EBUSY, NULL, "somebody holds a lock on it; try again later"},
+    {424, EIO, NULL, "a step before it failed"},
+    {429, EIO, NULL, "the service is throttling this account; try again later"},
+    {501, ENOTSUP, NULL, "the service does not offer this"},
+    {507, ENOSPC, NULL, "the storage quota is used up; free space or ask the administrator"},
 };
 
-static const struct row other = {0, NULL, EIO, "the service is in trouble; try again later"};
+static const struct row other = {0, EIO, NULL, "the service is in trouble; try again later"};
 
 static const struct row *by_code(int status, const char *code)
 {
