@@ -25,22 +25,11 @@ static const struct table tables[BLK_TABLES] = {
     [BLK_PINS] = {"pins", MDB_INTEGERKEY},
 };
 
-/* Identity of this boot; "" when the system does not tell, which then never matches. */
-static void boot_id(char out[37])
-{
-    out[0] = '\0';
-    SPFS_CLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && read(fd, out, 36) == 36)
-        out[36] = '\0';
-    else
-        out[0] = '\0';
-}
-
 static int mark(struct spfs_blocks *b, MDB_txn *txn, const char *uuid)
 {
     char boot[37] = "";
     unsigned char clean = 0;
-    boot_id(boot);
+    env_boot_id(boot);
     int err = env_meta_put(&b->env, txn, "uuid", uuid, 36);
     if (!err)
         err = env_meta_put(&b->env, txn, "boot", boot, 36);
@@ -61,7 +50,7 @@ static int check(struct spfs_blocks *b, MDB_txn *txn, const char *uuid)
         err = env_meta_get(&b->env, txn, "totals", &b->totals, sizeof(b->totals));
     if (err)
         return err == -ENOENT ? -EBADMSG : err;
-    boot_id(now);
+    env_boot_id(now);
     if (strcmp(was, uuid) != 0)
         return -EBADMSG;
     return clean || (now[0] && strcmp(boot, now) == 0) ? 0 : -EBADMSG;

@@ -161,6 +161,7 @@ int spfs_catalog_set_drive(struct spfs_catalog_txn *t, const struct spfs_drive_r
         return err;
     if (old->ino != rec->ino || strcmp(old->id, rec->id) != 0)
         return -EINVAL;
+    t->settles = t->settles || rec->settled;
     return cat_save_drive(t, rec);
 }
 

@@ -42,31 +42,84 @@ static int make_tenant(struct spfs_catalog_txn *t)
     return err ? err : cat_store(t, SPFS_INO_TENANT, &r);
 }
 
+static int note_settled(void *ctx, const struct spfs_drive_rec *d)
+{
+    *(bool *)ctx = *(bool *)ctx || d->settled;
+    return 0;
+}
+
+/* The mark of bulk, made or taken over. -EBADMSG when it is of another boot. */
+static int mark_bulk(struct spfs_catalog *c, MDB_txn *txn, bool fresh)
+{
+    char was[37] = "", now[37];
+    env_boot_id(now);
+    int err = env_meta_get(&c->env, txn, "bulk", was, 36);
+    if (err != -ENOENT)
+        return err ? err : now[0] && strcmp(was, now) == 0 ? 0 : -EBADMSG;
+    if (!now[0] || !fresh)
+        return 0;
+    return env_meta_put(&c->env, txn, "bulk", now, 36);
+}
+
 /* Reads what the catalog keeps in memory, or makes it. -EBADMSG: not a catalog. */
 static int load(struct spfs_catalog *c)
 {
     struct spfs_catalog_txn *t;
     struct numbers n = {.ino = SPFS_INO_TENANT + 1, .drive = 1, .view = 1};
-    int err = spfs_catalog_begin(c, &t);
+    bool settled = false;
+    int err = spfs_catalog_drives(c, note_settled, &settled);
+    if (!err)
+        err = spfs_catalog_begin(c, &t);
     if (err)
         return err;
     err = env_meta_get(&c->env, t->txn, "numbers", &n, sizeof(n));
     if (!err)
         err = env_meta_get(&c->env, t->txn, "uuid", c->uuid, 36);
-    bool make = c->env.fresh || err == -ENOENT;
     t->next_ino = n.ino;
     t->top_ino = n.ino - 1;
     t->next_drive = n.drive;
     t->next_view = n.view;
-    if (make) {
+    if (c->env.fresh) {
         t->numbers_changed = true;
         err = make_tenant(t);
     }
+    if (!err)
+        err = mark_bulk(c, t->txn, !settled);
+    char mark[36];
+    bool bulk = !err && env_meta_get(&c->env, t->txn, "bulk", mark, sizeof(mark)) == 0;
     if (err) {
         spfs_catalog_abort(t);
         return err == -ENOENT ? -EBADMSG : err;
     }
-    return spfs_catalog_commit(t);
+    t->settles = false;
+    err = spfs_catalog_commit(t);
+    if (!err && bulk) /* the mark must be on the disk before anything that is not flushed */
+        err = env_errno(mdb_env_sync(c->env.lmdb, 1));
+    if (err || !bulk)
+        return err;
+    c->bulk = true;
+    return env_errno(mdb_env_set_flags(c->env.lmdb, MDB_NOSYNC, 1));
+}
+
+/* Everything is flushed, then the mark goes. The caller holds the writer's lock. */
+static int end_bulk(struct spfs_catalog *c)
+{
+    MDB_txn *txn;
+    MDB_val k = val_of("bulk", 4);
+    int rc = mdb_env_set_flags(c->env.lmdb, MDB_NOSYNC, 0);
+    if (!rc)
+        rc = mdb_env_sync(c->env.lmdb, 1);
+    int err = rc ? env_errno(rc) : env_write(&c->env, &txn);
+    if (err)
+        return err;
+    rc = mdb_del(txn, c->env.meta, &k, NULL);
+    if (rc && rc != MDB_NOTFOUND) {
+        mdb_txn_abort(txn);
+        return env_errno(rc);
+    }
+    err = env_commit(txn);
+    c->bulk = c->bulk && err;
+    return err ? err : env_errno(mdb_env_sync(c->env.lmdb, 1));
 }
 
 int spfs_catalog_open(const char *dir, const struct spfs_observer *observer, struct spfs_catalog **ret,
@@ -103,7 +156,10 @@ void spfs_catalog_close(struct spfs_catalog *c)
 {
     if (!c)
         return;
-    mdb_env_sync(c->env.lmdb, 1);
+    spfs_lock_take(&c->env.writer);
+    if (c->bulk ? end_bulk(c) : env_errno(mdb_env_sync(c->env.lmdb, 1)))
+        spfs_warn("%s could not be flushed", c->env.path);
+    spfs_lock_drop(&c->env.writer);
     env_done(&c->env);
     free(c->writer.news.v);
     spfs_buf_done(&c->writer.news.names);
@@ -131,6 +187,7 @@ int spfs_catalog_begin(struct spfs_catalog *c, struct spfs_catalog_txn **ret)
     t->next_view = c->next_view;
     t->top_ino = t->next_ino - 1;
     t->numbers_changed = false;
+    t->settles = false;
     t->refused = 0;
     t->memo_ino = 0;
     t->news.n = 0;
@@ -170,6 +227,9 @@ int spfs_catalog_commit(struct spfs_catalog_txn *t)
         c->next_drive = t->next_drive;
         c->next_view = t->next_view;
         news = take_news(t);
+        if (t->settles && c->bulk && end_bulk(c))
+            spfs_warn("%s could not be flushed",
+                      c->env.path); /* stays in bulk: tried again with the next one, and at close */
     }
     spfs_lock_drop(&c->env.writer);
     if (news.n)

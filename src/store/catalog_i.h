@@ -52,6 +52,7 @@ struct spfs_catalog_txn {
     uint64_t next_ino;
     uint32_t next_drive, next_view;
     bool numbers_changed;
+    bool settles;     /* a drive is settled now: end of bulk */
     unsigned refused; /* items refused in this transaction: the log names the first few */
     struct news_list news;
     /* The parent met last: pages name the same one many times. */
@@ -64,6 +65,7 @@ struct spfs_catalog {
     struct env env;
     const struct spfs_observer *observer;
     char uuid[37];
+    bool bulk;                      /* see catalog.c; guarded by: env.writer */
     uint64_t next_ino;              /* guarded by: env.writer */
     uint32_t next_drive, next_view; /* guarded by: env.writer */
     struct spfs_catalog_txn writer; /* guarded by: env.writer */

@@ -81,6 +81,9 @@ uint64_t env_bytes(struct env *e);
 int env_meta_get(struct env *e, MDB_txn *txn, const char *key, void *ret, size_t size);
 int env_meta_put(struct env *e, MDB_txn *txn, const char *key, const void *value, size_t size);
 
+/* Identity of this boot of the machine; "" when the system does not tell, which then matches nothing. */
+void env_boot_id(char out[37]);
+
 /* MDB → errno, the only place. */
 int env_errno(int rc);
 

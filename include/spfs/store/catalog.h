@@ -5,7 +5,8 @@
  * Tables: nodes (ino → record), children (parent, hash of folded name, ino → name and kind), ids (drive, item
  * id → ino), drives (number → record), gone (deletes of the round under way), meta (format, next numbers,
  * uuid). Written without a flush a commit (MDB_NOMETASYNC): power loss may cost the last transactions, never
- * the store; the delta link goes with the items it stands for, so the next round brings them again.
+ * the store; the delta link goes with the items it stands for, so the next round brings them again. Until the
+ * first drive has settled nothing is flushed, and power loss costs the file (it is rebuilt).
  *
  * The tree: ino 1 is the tenant; sites below it (drive 0, id = site id); libraries below their site
  * (KIND_LIBRARY, drive = the drive's own number, id = id of the drive's root item once known), subsites below

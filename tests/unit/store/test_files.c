@@ -287,7 +287,7 @@ static void test_blocks_survive_kills(void **state)
 }
 
 /* Makes the file look as if it had been in use under another boot. */
-static void change_boot(void)
+static void change_boot_of(const char *file, const char *key)
 {
     MDB_env *env;
     MDB_txn *txn;
@@ -296,14 +296,76 @@ static void change_boot(void)
     memset(boot, '0', sizeof(boot));
     assert_int_equal(mdb_env_create(&env), 0);
     assert_int_equal(mdb_env_set_maxdbs(env, 8), 0);
-    assert_int_equal(mdb_env_open(env, in_dir("blocks.lmdb"), MDB_NOSUBDIR, 0600), 0);
+    assert_int_equal(mdb_env_open(env, in_dir(file), MDB_NOSUBDIR, 0600), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
-    MDB_val k = {.mv_size = 4, .mv_data = (char[]){'b', 'o', 'o', 't'}},
+    MDB_val k = {.mv_size = strlen(key), .mv_data = strdup(key)},
             v = {.mv_size = sizeof(boot), .mv_data = boot};
     assert_int_equal(mdb_put(txn, dbi, &k, &v, 0), 0);
+    free(k.mv_data);
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
+}
+
+static void change_boot(void)
+{
+    change_boot_of("blocks.lmdb", "boot");
+}
+
+/* Before the first drive has settled nothing is flushed: another boot after an unclean end costs the file, no
+ * other end does. */
+static void test_catalog_in_bulk(void **state)
+{
+    (void)state;
+    kill_after(child_puts_sites, 2);
+    struct spfs_catalog *c = open_catalog();
+    assert_true(node_count(c) > 40);
+    spfs_catalog_close(c);
+    c = open_catalog();
+    assert_true(node_count(c) > 40);
+    spfs_catalog_close(c);
+    kill_after(child_puts_sites, 2);
+    change_boot_of("catalog.lmdb", "bulk");
+    expect_rebuilt("");
+}
+
+static void child_settles(int out)
+{
+    struct spfs_catalog *c;
+    struct spfs_catalog_txn *t;
+    static struct spfs_drive_rec d;
+    const struct spfs_drive drive = {.id = "b!1", .name = "L"};
+    if (spfs_catalog_open(dir, NULL, &c, NULL) || spfs_catalog_begin(c, &t) ||
+        spfs_catalog_put_drive(t, SPFS_INO_TENANT, &drive, "L", NULL, NULL) || spfs_catalog_commit(t) ||
+        spfs_catalog_drive_by_id(c, "b!1", &d) || spfs_catalog_begin(c, &t))
+        _exit(3);
+    d.settled = true;
+    if (spfs_catalog_set_drive(t, &d) || spfs_catalog_commit(t))
+        _exit(4);
+    say(out);
+    for (;;)
+        pause();
+}
+
+static void test_catalog_is_flushed_once_settled(void **state)
+{
+    (void)state;
+    kill_after(child_settles, 1);
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 8), 0);
+    assert_int_equal(mdb_env_open(env, in_dir("catalog.lmdb"), MDB_NOSUBDIR, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
+    MDB_val k = {.mv_size = 4, .mv_data = (char[]){'b', 'u', 'l', 'k'}}, v;
+    assert_int_equal(mdb_get(txn, dbi, &k, &v), MDB_NOTFOUND);
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+    struct spfs_catalog *c = open_catalog();
+    assert_int_equal(node_count(c), 2);
+    spfs_catalog_close(c);
 }
 
 static void test_another_boot(void **state)
@@ -429,6 +491,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_catalog_survives_kills, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks_survive_kills, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_catalog_in_bulk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_catalog_is_flushed_once_settled, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_boot, setup, teardown),
         cmocka_unit_test_setup_teardown(test_another_catalog_and_cut_short, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_block_is_dropped, setup, teardown),
