@@ -18,13 +18,13 @@ static struct timespec to_timespec(int64_t ns)
     return (struct timespec){.tv_sec = s, .tv_nsec = rest};
 }
 
-bool vfs_is_mixed(struct spfs_vfs *v, uint64_t ino)
+/* The kernel learns a file's attributes. True: it should not keep them, for readers of an older version are there. */
+static bool give(struct spfs_vfs *v, const struct spfs_node *n, uint64_t node)
 {
+    bool mixed = vfs_saw_content(v, n->ino, n->content);
     SPFS_LOCKED(&v->lock);
-    for (struct vfs_open *o = v->open[ino % VFS_OPEN_BUCKETS]; o; o = o->next)
-        if (o->ino == ino)
-            return o->mixed;
-    return false;
+    v->given[vfs_slot(node) % VFS_GIVEN_SLOTS] = (struct vfs_pages){node, n->content};
+    return mixed;
 }
 
 static double timeout_of(struct spfs_vfs *v, const struct spfs_node *n)
@@ -52,7 +52,7 @@ void vfs_fill_attr(struct spfs_vfs *v, const struct spfs_node *n, uint32_t view,
         ret->st.st_blocks = (blkcnt_t)((n->size + 511) / 512); /* full also when cold, or cp and tar take it for sparse */
     }
     ret->entry_timeout = ret->attr_timeout = timeout_of(v, n);
-    if (!dir && vfs_is_mixed(v, n->ino))
+    if (!dir && give(v, n, ret->node))
         ret->attr_timeout = 0;
 }
 

@@ -65,10 +65,18 @@ static bool is_nofetch(const struct spfs_vfs *v, pid_t pid)
 static bool pages_match(struct spfs_vfs *v, uint64_t node, uint32_t content)
 {
     SPFS_LOCKED(&v->lock);
-    struct vfs_pages *p = &v->pages[(node * 0x9E3779B97F4A7C15u >> 32) % VFS_PAGES_SLOTS];
+    struct vfs_pages *p = &v->pages[vfs_slot(node) % VFS_PAGES_SLOTS];
     bool match = p->node == node && p->content == content;
     *p = (struct vfs_pages){node, content};
     return match;
+}
+
+/* Between a change and the moment the kernel is told, it has attributes of the version before, and would cut the new one short. */
+static bool has_old_attributes(struct spfs_vfs *v, uint64_t node, uint32_t content)
+{
+    SPFS_LOCKED(&v->lock);
+    const struct vfs_pages *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
+    return given->node == node && given->content < content;
 }
 
 static int attach(struct spfs_vfs *v, struct spfs_vfs_file *file, const struct spfs_node *n)
@@ -130,12 +138,19 @@ int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int fla
     file->node = node;
     file->parent = n->parent;
     file->fetch_flags = is_nofetch(v, pid) ? SPFS_FETCH_CACHED_ONLY : 0;
-    file->kept_cache = pages_match(v, node, n->content);
+    vfs_saw_content(v, n->ino, n->content);
+    file->direct = has_old_attributes(v, node, n->content);
+    file->kept_cache = !file->direct && pages_match(v, node, n->content);
     spfs_lock_init(&file->lock, SPFS_RANK_VFS_FILE);
     spfs_tree_touch(v->config.tree, n->drive);
     *ret_keep_cache = file->kept_cache;
     *ret = TAKE(file);
     return 0;
+}
+
+bool spfs_vfs_is_direct(const struct spfs_vfs_file *file)
+{
+    return file->direct;
 }
 
 void spfs_vfs_release(struct spfs_vfs *v, struct spfs_vfs_file *file)

@@ -10,22 +10,32 @@ void spfs_vfs_listen(struct spfs_vfs *v, const struct spfs_vfs_listener *listene
     v->listener = listener ? *listener : (struct spfs_vfs_listener){0};
 }
 
-static void mark_changed(struct spfs_vfs *v, uint64_t ino, uint32_t content)
+bool vfs_saw_content(struct spfs_vfs *v, uint64_t ino, uint32_t content)
 {
     SPFS_LOCKED(&v->lock);
-    for (struct vfs_open *o = v->open[ino % VFS_OPEN_BUCKETS]; o; o = o->next) {
-        if (o->ino != ino || atomic_load(&o->content) >= content)
-            continue;
+    struct vfs_open *o = v->open[ino % VFS_OPEN_BUCKETS];
+    while (o && o->ino != ino)
+        o = o->next;
+    if (o && atomic_load(&o->content) < content) {
         atomic_store(&o->content, content);
         o->mixed = true;
     }
+    return o && o->mixed;
+}
+
+void spfs_vfs_told(struct spfs_vfs *v, uint64_t node)
+{
+    SPFS_LOCKED(&v->lock);
+    struct vfs_pages *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
+    if (given->node == node)
+        *given = (struct vfs_pages){0};
 }
 
 static void content_changed(struct spfs_vfs *v, uint64_t ino)
 {
     SPFS_FREE struct spfs_node *n = malloc(sizeof(*n));
     if (n && spfs_catalog_get(v->config.catalog, ino, n) == 0)
-        mark_changed(v, ino, n->content);
+        vfs_saw_content(v, ino, n->content);
 }
 
 static void tell(struct spfs_vfs *v, const struct spfs_vfs_listener *to, const struct spfs_news *news, uint32_t view)

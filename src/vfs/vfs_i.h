@@ -10,6 +10,7 @@ enum {
     VFS_VIEW_SHIFT = 48,
     VFS_OPEN_BUCKETS = 256,
     VFS_PAGES_SLOTS = 8192,     /* nodes whose pages in the kernel are known to be of one version */
+    VFS_GIVEN_SLOTS = 8192,     /* nodes whose attributes the kernel was given lately */
     VFS_VIEWS_MAX = 4096,
     VFS_SIBLING_DIRS = 8,
     VFS_SMALL_FILE = 1024 * 1024,
@@ -36,6 +37,7 @@ struct spfs_vfs_file {
     struct spfs_fetch_file *before; /* that of the version the handle has moved on from, or NULL; closed with the handle */
     struct spfs_stream stream;
     unsigned fetch_flags;
+    bool direct;              /* the kernel may still believe the size of an older version: no use of its pages */
     bool kept_cache;          /* the kernel kept pages from before: what they hold has been read by somebody */
     atomic_bool delivered;    /* bytes went out through this handle */
     atomic_bool whole;        /* its end was read */
@@ -69,6 +71,7 @@ struct spfs_vfs {
     struct spfs_lock lock;                            /* SPFS_RANK_VFS */
     struct vfs_open *open[VFS_OPEN_BUCKETS];          /* guarded by: lock */
     struct vfs_pages pages[VFS_PAGES_SLOTS];          /* guarded by: lock */
+    struct vfs_pages given[VFS_GIVEN_SLOTS];          /* guarded by: lock; the version whose attributes the kernel has */
     struct vfs_view views[VFS_VIEWS_MAX];             /* guarded by: lock */
     size_t views_n;
     struct vfs_siblings siblings[VFS_SIBLING_DIRS];   /* guarded by: lock */
@@ -77,6 +80,12 @@ struct spfs_vfs {
 static inline uint64_t vfs_ino(const struct spfs_vfs *v, uint64_t node)
 {
     return node == SPFS_NODE_ROOT ? v->config.root : node & VFS_INO_MASK;
+}
+
+/* Where a node stands in a table that remembers some nodes. */
+static inline size_t vfs_slot(uint64_t node)
+{
+    return (size_t)(node * 0x9E3779B97F4A7C15u >> 32);
 }
 
 static inline uint32_t vfs_view(uint64_t node)
@@ -95,7 +104,8 @@ int vfs_get(struct spfs_vfs *v, uint64_t node, struct spfs_node *ret);
 int vfs_show(struct spfs_vfs *v, struct spfs_op *op, struct spfs_node *child, uint32_t *view);
 void vfs_fill_attr(struct spfs_vfs *v, const struct spfs_node *n, uint32_t view, struct spfs_vfs_attr *ret);
 void vfs_remember_view(struct spfs_vfs *v, uint32_t view, uint32_t drive);
-bool vfs_is_mixed(struct spfs_vfs *v, uint64_t ino);
+/* A version was seen in the catalog, and is about to be shown: handles of older ones are stale from now on. Are there such handles? */
+bool vfs_saw_content(struct spfs_vfs *v, uint64_t ino, uint32_t content);
 /* A small file was read to its end: fetches its siblings ahead when that is the pattern. */
 void vfs_note_whole(struct spfs_vfs *v, const struct spfs_vfs_file *file);
 
