@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The committer: stores whole blocks in batches, then takes them off the table.
- * A batch goes when COMMIT_MIN is together, or COMMIT_DELAY_MS after blocks were noticed. What the cache refuses is kept LOOSE for its readers.
- * When nothing is in flight for IDLE_MS, the buffers' memory goes back to the system.
- * Threads: one ("commit"), started and joined by fetch.c; a slot is its own while COMMITTING. The put runs without the lock. */
+ * A batch goes when COMMIT_MIN is together, or COMMIT_DELAY_MS after blocks were noticed. What the cache
+ * refuses is kept LOOSE for its readers. When nothing is in flight for IDLE_MS, the buffers' memory goes back
+ * to the system. Threads: one ("commit"), started and joined by fetch.c; a slot is its own while COMMITTING.
+ * The put runs without the lock. */
 #include "fetch_i.h"
 
 #include <spfs/base/log.h>
@@ -60,6 +61,7 @@ static void commit_locked(struct spfs_fetch *f, int *last_err)
         spfs_warn("block cache: blocks were not stored: %s", strerror(-err));
     *last_err = err;
     spfs_lock_take(&f->lock);
+    f->stuck = false;
     for (unsigned i = 0; i < n; i++) {
         if (err == 0) {
             slot_gone_locked(v[i]);
@@ -70,13 +72,15 @@ static void commit_locked(struct spfs_fetch *f, int *last_err)
     }
 }
 
-/* Lends the lock while it waits. Nothing has moved for the whole time: buffers and what lies in them loosely are given up. */
+/* Lends the lock while it waits. Nothing has moved for the whole time: buffers and what lies in them loosely
+ * are given up. */
 static void idle_locked(struct spfs_fetch *f)
 {
     uint64_t fetched = f->stats.fetched_bytes;
     unsigned used = f->slots_used;
     bool woken = spfs_cond_wait_ms(&f->commit, &f->lock, IDLE_MS);
-    if (woken || f->draining || f->running || f->queue || f->ready.n > 0 || fetched != f->stats.fetched_bytes || used != f->slots_used)
+    if (woken || f->draining || f->running || f->queue || f->ready.n > 0 ||
+        fetched != f->stats.fetched_bytes || used != f->slots_used)
         return;
     struct slot *next;
     for (struct slot *s = f->loose.head; s; s = next) {
@@ -95,7 +99,8 @@ void *commit_main(void *fetch)
     while (!f->draining || f->ready.n > 0) {
         if (f->ready.n == 0)
             idle_locked(f);
-        else if (f->ready.n >= BATCH_MIN || f->draining || !spfs_cond_wait_ms(&f->commit, &f->lock, COMMIT_DELAY_MS))
+        else if (f->ready.n >= BATCH_MIN || f->draining ||
+                 !spfs_cond_wait_ms(&f->commit, &f->lock, COMMIT_DELAY_MS))
             commit_locked(f, &last_err);
     }
     spfs_lock_drop(&f->lock);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Fetch: making and ending it, and its files. A file stands for one version of one item's content, joined by everybody who reads it. When its last hold is gone it is kept
- * for a while in a list of closed ones, for the map of blocks that were verified: the next reader need not do that again.
- * States of a file: open (opens > 0) → draining (slots or ranges are left) → closed (refs 0, listed) → freed, or open again.
- * Stop order: queue and ranges, workers, committer. */
+/* Fetch: making and ending it, and its files. A file stands for one version of one item's content, joined by
+ * everybody who reads it. When its last hold is gone it is kept for a while in a list of closed ones, for the
+ * map of blocks that were verified: the next reader need not do that again. States of a file: open (opens >
+ * 0) → draining (slots or ranges are left) → closed (refs 0, listed) → freed, or open again. Stop order:
+ * queue and ranges, workers, committer. */
 #include "fetch_i.h"
 
 #include <spfs/base/cleanup.h>
@@ -25,7 +26,7 @@ int spfs_fetch_new(const struct spfs_fetch_config *config, struct spfs_fetch **r
     f->config.workers = (unsigned)or_default(config->workers, 12);
     f->config.streams = (unsigned)or_default(config->streams, 4);
     f->config.budget = or_default(config->budget, (uint64_t)96 << 20);
-    f->config.window_max = or_default(config->window_max, (uint64_t)32 << 20);
+    f->config.window_max = or_default(config->window_max, (uint64_t)40 << 20);
     if (f->config.window_max > (uint64_t)CLAIM_MAX * BLOCK)
         f->config.window_max = (uint64_t)CLAIM_MAX * BLOCK;
     if (f->config.budget < COMMIT_MIN)
@@ -135,7 +136,8 @@ static const char *keep(char **at, const char *s, bool empty_is_none)
 
 static struct ident *ident_new(const struct spfs_node *node, const char *drive_id)
 {
-    size_t n = strlen(drive_id) + strlen(node->id) + strlen(node->etag) + strlen(node->ctag) + strlen(node->quickxor) + 5;
+    size_t n = strlen(drive_id) + strlen(node->id) + strlen(node->etag) + strlen(node->ctag) +
+               strlen(node->quickxor) + 5;
     struct ident *id = calloc(1, sizeof(*id) + n);
     if (!id)
         return NULL;
@@ -226,7 +228,8 @@ void file_unref_locked(struct spfs_fetch_file *file)
 }
 
 /* Joins or makes the file, and takes over newer tags of the same content: a rename moves the eTag. */
-static struct spfs_fetch_file *file_get(struct spfs_fetch *f, const struct spfs_node *node, const char *drive_id, bool open)
+static struct spfs_fetch_file *file_get(struct spfs_fetch *f, const struct spfs_node *node,
+                                        const char *drive_id, bool open)
 {
     struct ident *id = ident_new(node, drive_id);
     if (!id)
@@ -259,7 +262,8 @@ static struct spfs_fetch_file *file_get(struct spfs_fetch *f, const struct spfs_
     return file;
 }
 
-int spfs_fetch_open(struct spfs_fetch *f, const struct spfs_node *node, const char *drive_id, struct spfs_fetch_file **ret)
+int spfs_fetch_open(struct spfs_fetch *f, const struct spfs_node *node, const char *drive_id,
+                    struct spfs_fetch_file **ret)
 {
     struct spfs_fetch_file *file = file_get(f, node, drive_id, true);
     if (!file)

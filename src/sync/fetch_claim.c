@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* From missing blocks to ranges: claim them in the table, look in the cache without the lock, queue ranges for what is not there.
- * The claim comes before the look, so that no block is fetched twice (see fetch_i.h). Readahead is cut to the buffers that are free for it; blocks that somebody waits for wait for a buffer.
- * Threads: any, without the lock. */
+/* From missing blocks to ranges: claim them in the table, look in the cache without the lock, queue ranges
+ * for what is not there. The claim comes before the look, so that no block is fetched twice (see fetch_i.h).
+ * Readahead is cut to the buffers that are free for it; blocks that somebody waits for get one beyond the
+ * budget, or wait. Threads: any, without the lock. */
 #include "fetch_i.h"
+
+enum {
+    SEQUENTIAL_MIN = RANGE_MIN / BLOCK, /* blocks of a sequential reader's request, where there are so many */
+    STUCK_WAITS = 5,                    /* of up to 200 ms, without a buffer having come free */
+};
 
 struct claimed {
     unsigned n;
@@ -10,12 +16,40 @@ struct claimed {
     bool there[CLAIM_MAX];
 };
 
-/* Blocks that readahead may still claim, 0 when so few that the request would not be worth it. */
+/* Blocks behind the demand that may be claimed, 0 when so few that the request would not be worth it. */
 static uint64_t ahead_room(const struct spfs_fetch *f, const struct claim *c, uint64_t from)
 {
-    uint64_t room = slot_room_locked(f, c->class);
-    uint64_t wanted = c->ahead_to - from, least = c->piece / BLOCK / 2;
+    uint64_t wanted = c->ahead_to - from, least = c->piece / BLOCK / 2, room = slot_room_locked(f, c->class);
+    if (c->demand_to > c->demand_from) { /* requests of a reader in sequence are never tiny */
+        uint64_t spare = slot_spare_locked(f);
+        spare = spare < SEQUENTIAL_MIN ? spare : SEQUENTIAL_MIN;
+        least = least < SEQUENTIAL_MIN ? least : SEQUENTIAL_MIN;
+        room = room > spare ? room : spare;
+    }
     return room < (wanted < least ? wanted : least) ? 0 : room;
+}
+
+/* The cache is slower than the server: a reader in sequence waits for it, rather than going on in many tiny
+ * requests, as long as it moves at all. */
+static int wait_for_cache_locked(const struct claim *c, struct spfs_op *op)
+{
+    struct spfs_fetch *f = c->file->f;
+    uint64_t blocks = c->ahead_to - c->demand_from, need = blocks < SEQUENTIAL_MIN ? blocks : SEQUENTIAL_MIN;
+    if (c->demand_from == c->demand_to || c->ahead_to <= c->demand_to ||
+        slot_find_locked(f, c->file, c->demand_from))
+        return 0;
+    unsigned idle = 0;
+    int err = 0;
+    while (!f->stuck && !f->stopping && err == 0 && slot_spare_locked(f) < need) {
+        uint64_t freed = f->freed;
+        f->room_waiters++;
+        err = spfs_op_wait(op, &f->room, &f->lock);
+        f->room_waiters--;
+        idle = freed == f->freed ? idle + 1 : 0;
+        if (idle >= STUCK_WAITS)
+            f->stuck = true; /* until it stores something */
+    }
+    return err;
 }
 
 /* False: the next block that somebody waits for has no buffer. */
@@ -26,7 +60,7 @@ static bool claim_locked(struct claim *c, struct claimed *got)
     for (; i < c->demand_to && got->n < CLAIM_MAX; i++) {
         if (slot_find_locked(f, c->file, i))
             continue;
-        struct slot *s = slot_claim_locked(c->file, i, RANGE_DEMAND);
+        struct slot *s = slot_claim_locked(c->file, i);
         if (!s)
             return false;
         got->v[got->n++] = s;
@@ -37,7 +71,7 @@ static bool claim_locked(struct claim *c, struct claimed *got)
         struct slot *s = slot_find_locked(f, c->file, i);
         if (s)
             live++;
-        else if ((s = slot_claim_locked(c->file, i, c->class)) != NULL)
+        else if ((s = slot_claim_locked(c->file, i)) != NULL) /* within the room found above */
             got->v[got->n++] = s;
         else
             break;
@@ -60,7 +94,8 @@ static void probe(const struct claim *c, struct claimed *got)
         size_t len;
         if (s->index >= c->demand_to || file_seen(c->file, s->index)) {
             got->there[i] = spfs_blocks_has(t, c->file->ino, c->file->content, s->index);
-        } else if (spfs_blocks_get(t, c->file->ino, c->file->content, s->index, true, &p, &len) == 0 && len == s->len) {
+        } else if (spfs_blocks_get(t, c->file->ino, c->file->content, s->index, true, &p, &len) == 0 &&
+                   len == s->len) {
             got->there[i] = true;
             file_set_seen(c->file, s->index);
         }
@@ -129,7 +164,8 @@ static void note_reach_locked(struct claim *c, bool cut)
         return;
     if (cut && s->ahead > c->reached * BLOCK)
         s->ahead = c->reached * BLOCK;
-    else if (!cut && c->ahead_to > c->demand_to && c->started == 0 && c->live == 0 && s->ahead <= c->ahead_to * BLOCK)
+    else if (!cut && c->ahead_to > c->demand_to && c->started == 0 && c->live == 0 &&
+             s->ahead <= c->ahead_to * BLOCK)
         s->ahead = 0; /* all of it is cached: no need to look ahead until something is missed */
 }
 
@@ -141,18 +177,20 @@ int claim_run(struct claim *c, struct reader *r, struct spfs_op *op)
     SPFS_LOCKED(&f->lock);
     if (f->stopping)
         return -ESHUTDOWN;
+    int err = wait_for_cache_locked(c, op);
+    if (err)
+        return err;
     c->started = c->live = 0;
     c->reached = c->demand_from;
     bool whole = claim_locked(c, &got);
     if (!whole && got.n == 0) {
         f->room_waiters++;
-        int err = spfs_op_wait(op, &f->room, &f->lock);
+        err = spfs_op_wait(op, &f->room, &f->lock);
         f->room_waiters--;
         return err;
     }
     for (unsigned i = 0; i < got.n; i++)
         got.there[i] = false;
-    int err = 0;
     if (got.n > 0) {
         spfs_lock_drop(&f->lock);
         probe(c, &got);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Ranges and the workers that run them: one remote->read each.
  *
- * States of a range: queued → running → ended, or back to queued when its time was over but bytes have come (it goes on from where it stands).
- * Order: ranges that somebody waits for, in order; then readahead, up to `streams` a file that are not nearly done, leaving a quarter of the workers free; then siblings.
- * Threads: N workers ("fetch"); range_data and range_proved run on the http engine's thread, copy without the lock and publish under it.
- * Ownership: a range belongs to the queue, then to its worker; its slots belong to the table. */
+ * States of a range: queued → running → ended, or back to queued when its time was over but bytes have come
+ * (it goes on from where it stands). Order: ranges that somebody waits for, in order; then readahead, up to
+ * `streams` a file that are not nearly done, leaving a quarter of the workers free; then siblings. Threads: N
+ * workers ("fetch"); range_data and range_proved run on the http engine's thread, copy without the lock and
+ * publish under it. Ownership: a range belongs to the queue, then to its worker; its slots belong to the
+ * table. */
 #include "fetch_i.h"
 
 #include <spfs/base/cleanup.h>
@@ -249,7 +251,8 @@ static int run(struct range *r, struct spfs_reason *reason)
             r->file->told_stale = true;
         }
         if (first)
-            c->stale(c->ctx, r->file->ino, r->file->content, err == -EMSGSIZE ? read.served_size : SPFS_SIZE_UNKNOWN);
+            c->stale(c->ctx, r->file->ino, r->file->content,
+                     err == -EMSGSIZE ? read.served_size : SPFS_SIZE_UNKNOWN);
     }
     return err == -EMSGSIZE ? -ESTALE : err;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* One read: blocks in flight are pinned, the others looked up in the cache, what is in neither is claimed; then the reader waits for its pins and looks again, until
- * it has everything in one hand: pins that are ready and spans of one read transaction. The answer is given from there, without a copy and without a lock.
+/* One read: blocks in flight are pinned, the others looked up in the cache, what is in neither is claimed;
+ * then the reader waits for its pins and looks again, until it has everything in one hand: pins that are
+ * ready and spans of one read transaction. The answer is given from there, without a copy and without a lock.
  * A warm read takes the lock once (to note the pattern), one read transaction, and one look-up a block.
  * Threads: any. A reader leaves its wait when its op ends; what it waited for goes on. */
 #include "fetch_i.h"
@@ -27,14 +28,16 @@ static const void *from_cache(struct reader *r, struct spfs_blocks_txn *t, uint6
     const void *p;
     size_t len;
     bool seen = file_seen(file, index);
-    if (spfs_blocks_get(t, file->ino, file->content, index, !seen, &p, &len) < 0 || len != file_block_len(file, index))
+    if (spfs_blocks_get(t, file->ino, file->content, index, !seen, &p, &len) < 0 ||
+        len != file_block_len(file, index))
         return NULL;
     if (!seen)
         file_set_seen(file, index);
     return p;
 }
 
-/* True when every block is pinned or in the cache; then a->txn, if any, stays open. Does not look whether pins are ready. */
+/* True when every block is pinned or in the cache; then a->txn, if any, stays open. Does not look whether
+ * pins are ready. */
 static bool gather(struct reader *r, struct answer *a)
 {
     struct spfs_blocks *b = r->file->f->config.blocks;
@@ -105,7 +108,8 @@ static int start_missing(struct reader *r, struct spfs_stream *stream, struct sp
     return claim_run(&c, r, op);
 }
 
-static void start_ahead(struct spfs_fetch_file *file, struct spfs_stream *stream, struct spfs_op *op, struct ahead *a)
+static void start_ahead(struct spfs_fetch_file *file, struct spfs_stream *stream, struct spfs_op *op,
+                        struct ahead *a)
 {
     if (a->from >= a->to)
         return;
@@ -128,7 +132,8 @@ static bool pins_pending(struct reader *r)
     return r->missing > 0;
 }
 
-static int read_all(struct reader *r, struct spfs_stream *stream, struct spfs_op *op, unsigned flags, struct ahead *ahead, bool pending,
+static int read_all(struct reader *r, struct spfs_stream *stream, struct spfs_op *op, unsigned flags,
+                    struct ahead *ahead, bool pending,
                     int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx)
 {
     for (;;) {
@@ -159,8 +164,10 @@ static int read_all(struct reader *r, struct spfs_stream *stream, struct spfs_op
     }
 }
 
-int spfs_fetch_read(struct spfs_fetch_file *file, struct spfs_stream *stream, struct spfs_op *op, uint64_t off, size_t len, unsigned flags,
-                    int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx, struct spfs_reason *reason)
+int spfs_fetch_read(struct spfs_fetch_file *file, struct spfs_stream *stream, struct spfs_op *op,
+                    uint64_t off, size_t len, unsigned flags,
+                    int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx,
+                    struct spfs_reason *reason)
 {
     if (len == 0 || len > READ_MAX || off >= file->size || len > file->size - off)
         return -EINVAL;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The pool of block buffers, the table of blocks in flight, and the holds that readers have on them.
- * The pool is one mapping, made once: pages are touched when a buffer is first used, reused most recent first, and given back to the system when nothing was in flight for a while.
- * Threads: any, under the fetch lock. */
+ * The pool is one mapping, made once: pages are touched when a buffer is first used, reused most recent
+ * first, and given back to the system when nothing was in flight for a while. Threads: any, under the fetch
+ * lock. */
 #include "fetch_i.h"
 
 #include <stdlib.h>
@@ -19,12 +20,14 @@ int slot_pool_init(struct spfs_fetch *f)
     if (!f->slots)
         return -ENOMEM;
     f->map_size = f->pool_size + HUGE;
-    void *p = mmap(NULL, f->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p =
+        mmap(NULL, f->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return -ENOMEM;
     f->map = p;
     f->pool = f->map + (HUGE - (uintptr_t)p % HUGE) % HUGE;
-    madvise(f->pool, f->pool_size, MADV_HUGEPAGE); /* first touch in 2 MiB steps: faults cost more than copies */
+    madvise(f->pool, f->pool_size,
+            MADV_HUGEPAGE); /* first touch in 2 MiB steps: faults cost more than copies */
     for (unsigned i = f->slots_total; i-- > 0;) {
         f->slots[i].data = f->pool + (size_t)i * BLOCK;
         f->slots[i].next = f->free_slots;
@@ -82,11 +85,19 @@ static bool is_old(const struct spfs_fetch *f, const struct slot *s)
 
 unsigned slot_room_locked(const struct spfs_fetch *f, enum range_class class)
 {
-    unsigned limit = class == RANGE_DEMAND ? f->slots_total : class == RANGE_AHEAD ? f->limit_ahead : f->limit_sibling;
+    unsigned limit = class == RANGE_DEMAND  ? f->slots_total
+                     : class == RANGE_AHEAD ? f->limit_ahead
+                                            : f->limit_sibling;
     unsigned room = f->slots_used < limit ? limit - f->slots_used : 0;
     for (const struct slot *s = f->loose.head; s && is_old(f, s); s = s->next_q)
         room++;
     return room;
+}
+
+unsigned slot_spare_locked(const struct spfs_fetch *f)
+{
+    unsigned used = f->slots_used - f->loose.n, all = (unsigned)(f->config.budget / BLOCK);
+    return used < all ? all - used : 0;
 }
 
 /* The oldest loose one that nobody looks at makes room. */
@@ -99,12 +110,10 @@ static void reclaim(struct spfs_fetch *f)
         slot_gone_locked(s);
 }
 
-struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enum range_class class)
+struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index)
 {
     struct spfs_fetch *f = file->f;
-    if (class != RANGE_DEMAND && slot_room_locked(f, class) == 0)
-        return NULL;
-    if (f->slots_used >= (class == RANGE_DEMAND ? f->config.budget / BLOCK : f->limit_ahead))
+    if (f->slots_used >= f->limit_ahead)
         reclaim(f);
     struct slot *s = f->free_slots;
     if (!s)
@@ -113,8 +122,13 @@ struct slot *slot_claim_locked(struct spfs_fetch_file *file, uint64_t index, enu
     f->slots_used++;
     f->touched = true;
     struct slot **b = bucket(f, file, index);
-    *s = (struct slot){.next = *b, .file = file, .index = index, .len = file_block_len(file, index), 
-                        .state = SLOT_PROBING, .claim = f->claims++, .data = s->data};
+    *s = (struct slot){.next = *b,
+                       .file = file,
+                       .index = index,
+                       .len = file_block_len(file, index),
+                       .state = SLOT_PROBING,
+                       .claim = f->claims++,
+                       .data = s->data};
     *b = s;
     file->refs++;
     if (file->slots++ == 0)
@@ -129,6 +143,7 @@ static void slot_free(struct spfs_fetch *f, struct slot *s)
     s->next = f->free_slots;
     f->free_slots = s;
     f->slots_used--;
+    f->freed++;
     if (f->room_waiters > 0)
         spfs_cond_broadcast(&f->room);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Readahead: what one reader is likely to want next.
  *
- * A stream is sequential as long as its reads stay near the place where it goes on: the kernel sends its own readahead as several reads at once, which arrive slightly out of
- * order and are no jumps. Its window grows with what was read in a row (AHEAD_FACTOR times as much) up to window_max, or a fair share of the buffers.
- * States: first read → random (only the blocks asked for) ⇄ sequential (window > 0). ahead = 0: everything so far was cached, nothing is looked for ahead until a block is missed.
- * The window is asked for in pieces, one more than there are streams: so one is always waiting to start when a stream comes to its end.
- * Threads: any, under the fetch lock. */
+ * A stream is sequential as long as its reads stay near the place where it goes on: the kernel sends its own
+ * readahead as several reads at once, which arrive slightly out of order and are no jumps. Its window grows
+ * with what was read in a row (AHEAD_FACTOR times as much) up to window_max, or a fair share of the buffers.
+ * States: first read → random (only the blocks asked for) ⇄ sequential (window > 0). ahead = 0: everything so
+ * far was cached, nothing is looked for ahead until a block is missed. The window is asked for in pieces, one
+ * more than there are streams: so one is always waiting to start when a stream comes to its end. Threads:
+ * any, under the fetch lock. */
 #include "fetch_i.h"
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -63,7 +65,8 @@ static void plan(struct spfs_fetch_file *file, struct spfs_stream *s, struct ahe
     s->ahead = to * BLOCK;
 }
 
-void ahead_note_locked(struct spfs_fetch_file *file, struct spfs_stream *s, uint64_t off, size_t len, struct ahead *ret)
+void ahead_note_locked(struct spfs_fetch_file *file, struct spfs_stream *s, uint64_t off, size_t len,
+                       struct ahead *ret)
 {
     uint64_t end = off + len;
     *ret = (struct ahead){0};
@@ -82,7 +85,8 @@ void ahead_note_locked(struct spfs_fetch_file *file, struct spfs_stream *s, uint
         plan(file, s, ret);
 }
 
-void ahead_miss_locked(struct spfs_fetch_file *file, struct spfs_stream *s, const struct reader *r, struct ahead *ret)
+void ahead_miss_locked(struct spfs_fetch_file *file, struct spfs_stream *s, const struct reader *r,
+                       struct ahead *ret)
 {
     uint64_t demand = r->first + r->n, to = demand, all = blocks_of(file->size);
     *ret = (struct ahead){.from = r->first, .piece = RANGE_MAX};

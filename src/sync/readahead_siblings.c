@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Siblings: small files of one folder, fetched whole ahead of their reader. One task asks for the addresses of up to 20 of them in one request, then queues a range a file.
- * Blocks are claimed after the addresses have come, so that a reader who is faster does not wait for them.
- * Threads: tasks run on the fetch workers when nothing more urgent waits. Ownership: a task belongs to the queue, then to its worker; it holds its files. */
+/* Siblings: small files of one folder, fetched whole ahead of their reader. One task asks for the addresses
+ * of up to 20 of them in one request, then queues a range a file. Blocks are claimed after the addresses have
+ * come, so that a reader who is faster does not wait for them. Threads: tasks run on the fetch workers when
+ * nothing more urgent waits. Ownership: a task belongs to the queue, then to its worker; it holds its files.
+ */
 #include "fetch_i.h"
 
 #include <stdlib.h>

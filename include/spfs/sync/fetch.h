@@ -26,7 +26,7 @@ struct spfs_fetch_config {
     unsigned workers;           /* parallel ranges over all files; 0: 12 */
     unsigned streams;           /* parallel ranges of one sequential reader; 0: 4 */
     uint64_t budget;            /* bytes of buffers; 0: 96 MiB */
-    uint64_t window_max;        /* readahead of one reader at most; 0: 32 MiB */
+    uint64_t window_max;        /* readahead of one reader at most, up to 64 MiB; 0: 40 MiB */
     /* The server's content is another than the one asked for, or its length: called without locks from a worker; the owner refreshes the catalog. */
     void (*stale)(void *ctx, uint64_t ino, uint32_t content, uint64_t served_size /* SPFS_SIZE_UNKNOWN: other version */);
     void *ctx;

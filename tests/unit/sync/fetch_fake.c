@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* See fetch_fake.h. Every block put is a new one: spans stay valid until the cache is freed, as in a snapshot. */
+/* See fetch_fake.h. Every block put is a new one: spans stay valid until the cache is freed, as in a
+ * snapshot. */
 #include "fetch_fake.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@ uint64_t fake_seed(const char *item, const char *etag)
     return h;
 }
 
-/* Content is a table of random bytes, over and over; its length is prime, so that no two blocks of a file are alike. */
+/* Content is a table of random bytes, over and over; its length is prime, so that no two blocks of a file are
+ * alike. */
 enum { PERIOD = 1048573 };
 
 static const uint8_t *table_at(uint64_t seed, uint64_t off, size_t *left)
@@ -159,7 +161,8 @@ static int prove_late(struct fake *f, struct spfs_op *op)
     return err;
 }
 
-static int fake_read(struct spfs_remote *remote, struct spfs_op *op, struct spfs_read *read, struct spfs_reason *reason)
+static int fake_read(struct spfs_remote *remote, struct spfs_op *op, struct spfs_read *read,
+                     struct spfs_reason *reason)
 {
     struct fake *f = (struct fake *)(void *)remote;
     enum fake_prove prove;
@@ -342,7 +345,8 @@ void spfs_blocks_end(struct spfs_blocks_txn *t)
     free(t);
 }
 
-int spfs_blocks_get(struct spfs_blocks_txn *t, uint64_t ino, uint32_t content, uint64_t index, bool verify, const void **ret_data, size_t *ret_len)
+int spfs_blocks_get(struct spfs_blocks_txn *t, uint64_t ino, uint32_t content, uint64_t index, bool verify,
+                    const void **ret_data, size_t *ret_len)
 {
     SPFS_LOCKED(&t->b->lock);
     struct entry *e = find_locked(t->b, ino, content, index);
@@ -369,7 +373,12 @@ int spfs_blocks_put(struct spfs_blocks *b, const struct spfs_block *v, size_t n)
         return b->refuse;
     for (size_t i = 0; i < n; i++) {
         struct entry **at = place(b, v[i].ino, v[i].content, v[i].index), *e = malloc(sizeof(*e) + v[i].len);
-        *e = (struct entry){.next = *at, .older = b->all, .ino = v[i].ino, .content = v[i].content, .index = v[i].index, .len = v[i].len};
+        *e = (struct entry){.next = *at,
+                            .older = b->all,
+                            .ino = v[i].ino,
+                            .content = v[i].content,
+                            .index = v[i].index,
+                            .len = v[i].len};
         memcpy(e->data, v[i].data, v[i].len);
         *at = b->all = e;
         b->stored++;

@@ -53,7 +53,8 @@ static int check_bytes(void *ctx, const struct iovec *iov, int n)
 }
 
 /* Reads and compares every byte; the result of the read. */
-int read_op(struct rig *g, struct spfs_stream *s, struct spfs_op *op, uint64_t off, size_t len, unsigned flags, struct spfs_reason *reason)
+int read_op(struct rig *g, struct spfs_stream *s, struct spfs_op *op, uint64_t off, size_t len,
+            unsigned flags, struct spfs_reason *reason)
 {
     struct check c = {fake_seed(g->node.id, g->node.etag), off, len, 0};
     int err = spfs_fetch_read(g->file, s, op, off, len, flags, check_bytes, &c, reason);
@@ -87,7 +88,9 @@ void read_through(struct rig *g, size_t step)
     struct spfs_stream s = {0};
     spfs_op_init(&op, SPFS_URGENT, 0);
     for (uint64_t at = 0; at < g->node.size; at += step)
-        assert_int_equal(read_op(g, &s, &op, at, at + step < g->node.size ? step : (size_t)(g->node.size - at), 0, NULL), 0);
+        assert_int_equal(
+            read_op(g, &s, &op, at, at + step < g->node.size ? step : (size_t)(g->node.size - at), 0, NULL),
+            0);
     spfs_op_done(&op);
 }
 

@@ -29,7 +29,8 @@ struct bg {
 
 struct rig *rig_new(uint64_t size, const struct spfs_fetch_config *with, bool cached);
 void rig_free(struct rig *g);
-int read_op(struct rig *g, struct spfs_stream *s, struct spfs_op *op, uint64_t off, size_t len, unsigned flags, struct spfs_reason *reason);
+int read_op(struct rig *g, struct spfs_stream *s, struct spfs_op *op, uint64_t off, size_t len,
+            unsigned flags, struct spfs_reason *reason);
 int read_at(struct rig *g, uint64_t off, size_t len);
 int read_flags(struct rig *g, uint64_t off, size_t len, unsigned flags);
 void read_through(struct rig *g, size_t step);

@@ -274,7 +274,8 @@ static void no_cache_serves(void **state)
     assert_int_equal(read_flags(g, 0, 10, SPFS_FETCH_CACHED_ONLY), -ENODATA);
     spfs_fetch_stats(g->fetch, &st);
     assert_int_equal(st.buffers, 0);
-    assert_int_equal(read_at(g, 5 * MIB, 10), 0); /* a block that is not read to its end stays while the file is open */
+    assert_int_equal(read_at(g, 5 * MIB, 10),
+                     0); /* a block that is not read to its end stays while the file is open */
     fake_wait_quiet(&g->fake);
     assert_int_equal(read_at(g, 5 * MIB + 10, 10), 0);
     assert_int_equal(g->fake.bytes, g->node.size + BLOCK);

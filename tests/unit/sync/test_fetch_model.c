@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Random concurrent readers of a few files, who know every byte, while the server fails, proves late and cuts short, the cache refuses and evicts, and readers
- * are interrupted. Whatever a read returns as data is right; it fails only with what was done to it; at the end nothing is left in flight. */
+/* Random concurrent readers of a few files, who know every byte, while the server fails, proves late and cuts
+ * short, the cache refuses and evicts, and readers are interrupted. Whatever a read returns as data is right;
+ * it fails only with what was done to it; at the end nothing is left in flight. */
 #include "fetch_rig.h"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ struct one {
 
 static bool allowed(int err)
 {
-    return err == 0 || err == -EIO || err == -ENETUNREACH || err == -EINTR || err == -ETIMEDOUT || err == -ESTALE;
+    return err == 0 || err == -EIO || err == -ENETUNREACH || err == -EINTR || err == -ETIMEDOUT ||
+           err == -ESTALE;
 }
 
 static void *read_some(void *arg)

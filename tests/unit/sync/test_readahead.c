@@ -37,7 +37,8 @@ static void random_reads_fetch_their_blocks(void **state)
         touched[off / BLOCK] = true;
     }
     fake_wait_quiet(&g->fake);
-    assert_in_range(g->fake.bytes, blocks * BLOCK, (blocks + 8) * BLOCK); /* a few lie side by side by chance */
+    assert_in_range(g->fake.bytes, blocks * BLOCK,
+                    (blocks + 8) * BLOCK); /* a few lie side by side by chance */
     assert_true(g->fake.reads <= 204);
     rig_free(g);
 }
