@@ -6,6 +6,7 @@
 #include "item_i.h"
 #include "pattern_i.h"
 #include "route_i.h"
+#include "scan_i.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -96,8 +97,8 @@ static bool raw_option(const struct sim_call *c, const char *name, char *ret, si
 enum sim_principal content_whose(const struct sim_call *c)
 {
     char auth[128];
-    unsigned who = 0;
-    bool found = raw_option(c, "tempauth", auth, sizeof auth) && sscanf(auth, "v1.%u.", &who) == 1;
+    uint64_t who = 0;
+    bool found = raw_option(c, "tempauth", auth, sizeof auth) && scan(auth, "v1.%d.", &who);
     return found && who < SIM_PRINCIPALS ? (enum sim_principal)who : SIM_NOBODY;
 }
 
@@ -110,8 +111,7 @@ static void unauthenticated(struct sim_call *c, const char *message)
 static uint32_t admit(struct sim_call *c, uint32_t *version)
 {
     char id[64], v[16] = "0", auth[128], exact[128];
-    unsigned who = 0;
-    uint64_t expires = 0;
+    uint64_t who = 0, expires = 0, number = 0;
     if (c->header[SIM_H_AUTHORIZATION]) {
         call_violation(c, SIM_V_AUTH_ON_CONTENT);
         if (!c->sim->opt.tolerate_auth) {
@@ -121,13 +121,13 @@ static uint32_t admit(struct sim_call *c, uint32_t *version)
         }
     }
     if (!raw_option(c, "UniqueId", id, sizeof id) || !raw_option(c, "v", v, sizeof v) ||
-        !raw_option(c, "tempauth", auth, sizeof auth) ||
-        sscanf(auth, "v1.%u.%" SCNx64 ".", &who, &expires) != 2) {
+        !raw_option(c, "tempauth", auth, sizeof auth) || !scan(auth, "v1.%d.%x.", &who, &expires) ||
+        !scan(v, "%d", &number)) {
         unauthenticated(c, "The caller is not authenticated.");
         return TREE_NONE;
     }
-    *version = (uint32_t)strtoul(v, NULL, 10);
-    tempauth(c, id, *version, who, expires, exact);
+    *version = (uint32_t)number;
+    tempauth(c, id, *version, (unsigned)who, expires, exact);
     if (strcmp(exact, auth) != 0 || expires <= (uint64_t)time(NULL) || c->plan.expire_url) {
         unauthenticated(c, "The tempauth token is invalid or has expired.");
         return TREE_NONE;
@@ -143,27 +143,21 @@ static uint32_t admit(struct sim_call *c, uint32_t *version)
 /* One range of `bytes=`; false: serve everything (other units, several ranges, nonsense). */
 static bool parse_range(const char *h, uint64_t total, uint64_t *first, uint64_t *last)
 {
-    unsigned long long a = 0, b = 0;
-    int end = 0;
-    if (!h || strncmp(h, "bytes=", 6) != 0 || strchr(h, ','))
-        return false;
-    h += 6;
-    if (sscanf(h, "-%llu%n", &b, &end) == 1 && !h[end]) {
-        *first = b < total ? total - b : 0;
-        *last = total ? total - 1 : 0;
-        if (b == 0)
-            *first = total;
+    uint64_t a = 0, b = 0, end = total ? total - 1 : 0;
+    const char *rest;
+    if ((rest = scan(h, "bytes=-%d", &b)) && !*rest) {
+        *first = b && b < total ? total - b : b ? 0 : total;
+        *last = end;
         return true;
     }
-    if (sscanf(h, "%llu-%llu%n", &a, &b, &end) == 2 && !h[end] && b >= a) {
+    if ((rest = scan(h, "bytes=%d-%d", &a, &b)) && !*rest && b >= a) {
         *first = a;
-        *last = b < total ? b : total ? total - 1 : 0;
+        *last = b < end ? b : end;
         return true;
     }
-    end = 0;
-    if (sscanf(h, "%llu-%n", &a, &end) == 1 && end && !h[end]) {
+    if ((rest = scan(h, "bytes=%d-", &a)) && !*rest) {
         *first = a;
-        *last = total ? total - 1 : 0;
+        *last = end;
         return true;
     }
     return false;

@@ -5,6 +5,7 @@
 #include "item_i.h"
 #include "mutate_i.h"
 #include "pattern_i.h"
+#include "scan_i.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -92,14 +93,13 @@ void copy_monitor(struct sim_call *c)
 {
     const char *id = c->path + strlen("/_monitor/");
     const char *auth = strstr(c->query, "tempauth=");
-    unsigned who = 0;
-    uint64_t sum = 0;
+    uint64_t who = 0, sum = 0;
     bool done = false;
     if (c->header[SIM_H_AUTHORIZATION])
         call_violation(c, SIM_V_AUTH_ON_CONTENT);
     pthread_rwlock_wrlock(&c->sim->tree.lock);
     uint32_t item = tree_by_id(&c->sim->tree, id);
-    bool known = item && auth && sscanf(auth, "tempauth=v1.%u.%" SCNx64, &who, &sum) == 2 &&
+    bool known = item && auth && scan(auth, "tempauth=v1.%d.%x", &who, &sum) &&
                  sum == pattern_mix(c->sim->secret ^ item);
     if (known) {
         struct tree_extra *extra = tree_extra(tree_item(&c->sim->tree, item));

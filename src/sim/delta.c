@@ -6,19 +6,22 @@
  * token before. Threads: the call's, under tree.lock. */
 #include "item_i.h"
 #include "route_i.h"
+#include "scan_i.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGE_MAX 1000u
+#define HEX      "%" PRIx64
 
 struct token {
-    unsigned long epoch;
-    unsigned long long after; /* change number already given */
-    unsigned long long floor; /* tombstones up to here are left out: the client never had those items */
-    unsigned hint;            /* serial of the last item given */
-    unsigned top;
-    unsigned select;
+    uint64_t epoch;
+    uint64_t after;  /* change number already given */
+    uint64_t floor;  /* tombstones up to here are left out: the client never had those items */
+    uint64_t hint;   /* serial of the last item given */
+    uint64_t top;    /* entries a page */
+    uint64_t select; /* mask of item.c */
 };
 
 /* The token stands in the query or, function style, in the path: delta(token='x'), delta?(token='x'). Gives.
@@ -38,8 +41,8 @@ static char *token_text(const struct sim_call *c, const struct route *r)
 static void token_write(const struct token *k, char ret[160])
 {
     char plain[160];
-    spfs_format(plain, sizeof plain, "%lx.%llx.%llx.%x.%x.%x", k->epoch, k->after, k->floor, k->hint, k->top,
-                k->select);
+    spfs_format(plain, sizeof plain, HEX "." HEX "." HEX "." HEX "." HEX "." HEX, k->epoch, k->after,
+                k->floor, k->hint, k->top, k->select);
     size_t n = strlen(plain);
     for (size_t i = 0; i < n; i++) {
         char ch = plain[i];
@@ -58,8 +61,10 @@ static bool token_read(const char *text, struct token *ret)
         char ch = text[i];
         plain[i] = (char)(ch == '_' ? '.' : ch >= 'G' && ch <= 'P' ? '0' + (ch - 'G') : ch);
     }
-    return sscanf(plain, "%lx.%llx.%llx.%x.%x.%x", &ret->epoch, &ret->after, &ret->floor, &ret->hint,
-                  &ret->top, &ret->select) == 6;
+    const char *end = scan(plain, "%x.%x.%x.%x.%x.%x", &ret->epoch, &ret->after, &ret->floor, &ret->hint,
+                           &ret->top, &ret->select);
+    return end && !*end && ret->top && ret->top <= PAGE_MAX && ret->select <= UINT32_MAX &&
+           ret->hint <= UINT32_MAX;
 }
 
 static void resync(struct sim_call *c, const struct route *r)
@@ -101,8 +106,8 @@ static bool begin(struct sim_call *c, const struct route *r, struct token *k)
 /* Serials of the next page, at most k->top - 1; moves k on. True when the round is over. */
 static bool gather(const struct tree *t, unsigned drive, struct token *k, uint32_t *page, unsigned *count)
 {
-    unsigned room = k->top > 1 ? k->top - 1 : 1;
-    uint32_t i = tree_changes_after(t, drive, k->after, k->hint);
+    uint64_t room = k->top > 1 ? k->top - 1 : 1;
+    uint32_t i = tree_changes_after(t, drive, k->after, (uint32_t)k->hint);
     *count = 0;
     for (; i && *count < room; i = tree_item(t, i)->newer) {
         const struct tree_item *it = tree_item(t, i);
@@ -143,10 +148,10 @@ void delta_list(struct sim_call *c, const struct route *r)
     for (unsigned i = 0; i < count; i++) {
         uint32_t serial = page[backwards ? count - 1 - i : i];
         if (is_listed(c, serial))
-            item_write(c, b, NULL, serial, ITEM_DELTA, k.select);
+            item_write(c, b, NULL, serial, ITEM_DELTA, (uint32_t)k.select);
     }
     if (!tidy && count > 2 && k.top > 2 && is_listed(c, page[1]))
-        item_write(c, b, NULL, page[1], ITEM_DELTA, k.select); /* a repeat */
+        item_write(c, b, NULL, page[1], ITEM_DELTA, (uint32_t)k.select); /* a repeat */
     jw_close(b, ']');
     if (c->plan.endless_nextlink)
         over = false;

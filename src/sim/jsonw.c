@@ -59,7 +59,9 @@ static void quoted(struct spfs_buf *b, const char *s)
 
 static void start(struct spfs_buf *b, const char *key)
 {
-    char last = b->len ? b->data[b->len - 1] : '{';
+    char last = '{';
+    if (b->len)
+        last = b->data[b->len - 1];
     if (last != '{' && last != '[' && last != ':')
         add(b, ",", 1);
     if (key) {

@@ -81,7 +81,7 @@ void names_item_id(unsigned drive, uint32_t serial, char ret[NAMES_ID_LEN + 1])
     uint64_t code = pattern_mix(drive + 77);
     memcpy(ret, "01", 2);
     for (unsigned i = 0; i < 6; i++)
-        ret[2 + i] = base32[code >> 5 * i & 31];
+        ret[2 + i] = base32[code >> (5 * i) & 31];
     unsigned char g[16];
     guid_bytes(serial, g);
     for (unsigned i = 0; i < 26; i++) {
@@ -120,10 +120,11 @@ char *names_drive_id(unsigned drive, int site)
     guid_bytes(0x52ull << 40 | (unsigned)(site + 1), g + 16);
     guid_bytes(0x53ull << 40 | drive, g + 32);
     char *id = sim_alloc(2 + 64 + 1);
-    memcpy(id, "b!", 2);
-    for (unsigned i = 0; i < 16; i++) {
+    id[0] = 'b';
+    id[1] = '!';
+    for (size_t i = 0; i < 16; i++) {
         unsigned v = (unsigned)g[3 * i] << 16 | (unsigned)g[3 * i + 1] << 8 | g[3 * i + 2];
-        for (unsigned k = 0; k < 4; k++)
+        for (size_t k = 0; k < 4; k++)
             id[2 + 4 * i + k] = base64url[v >> (18 - 6 * k) & 63];
     }
     return id;

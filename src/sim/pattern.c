@@ -94,7 +94,7 @@ void pattern_cells(uint64_t seed, uint64_t size, unsigned char ret[CELLS])
     if (periods) {
         unsigned char one[CELLS] = {0};
         fold_ring(one, 0, from, PATTERN_PERIOD);
-        for (unsigned p = 0; p < periods % (2 * CELLS); p++)
+        for (unsigned p = 0; p < periods % (CELLS + CELLS); p++)
             for (unsigned j = 0; j < CELLS; j++)
                 ret[(j + (uint64_t)p * PATTERN_PERIOD) % CELLS] ^= one[j];
     }

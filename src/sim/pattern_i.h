@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PATTERN_PERIOD 4194319u        /* the first prime above 4 MiB */
-#define PATTERN_RUN    (1024u * 1024u) /* longest piece that pattern_at gives in one go */
+#define PATTERN_PERIOD 4194319u   /* the first prime above 4 MiB */
+#define PATTERN_RUN    (1u << 20) /* longest piece that pattern_at gives in one go */
 
 void pattern_init(void); /* once, before any thread */
 /* At least PATTERN_RUN readable bytes of the content from offset on. */

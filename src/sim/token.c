@@ -4,7 +4,9 @@
  * good, since use does not revoke one. Threads: the call's. */
 #include "sim_i.h"
 #include "pattern_i.h"
+#include "scan_i.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +23,7 @@ static char *form(const struct sim_call *c, const char *name)
         char *raw = sim_alloc(strcspn(p + k + 1, "&") + 1);
         size_t n = strcspn(p + k + 1, "&");
         for (size_t i = 0; i < n; i++)
-            raw[i] = p[k + 1 + i] == '+' ? ' ' : p[k + 1 + i];
+            raw[i] = (char)(p[k + 1 + i] == '+' ? ' ' : p[k + 1 + i]);
         char *value = call_decode(raw, n);
         free(raw);
         return value;
@@ -69,8 +71,8 @@ static void give(struct sim_call *c, enum sim_principal who, const char *scope)
         jw_str(b, "scope", scope);
     jw_u64(b, "expires_in", sim->opt.token_life_s);
     jw_u64(b, "ext_expires_in", sim->opt.token_life_s);
-    jw_strf(b, "access_token", PREFIX ".%c%llx.%016llx", who == SIM_USER ? 'u' : 'a',
-            (unsigned long long)expires, (unsigned long long)checksum(sim, who, expires));
+    jw_strf(b, "access_token", PREFIX ".%c%" PRIx64 ".%016" PRIx64, who == SIM_USER ? 'u' : 'a', expires,
+            checksum(sim, who, expires));
     if (who == SIM_USER)
         jw_strf(b, "refresh_token", "sim-refresh-%u", atomic_fetch_add(&sim->refresh_number, 1) + 1);
     jw_close(b, '}');
@@ -146,10 +148,9 @@ static void refresh(struct sim_call *c)
     if (!text)
         return token_error(c, 400, "invalid_request", 900144,
                            "The request body must contain the following parameter: 'refresh_token'.");
-    unsigned number = 0;
-    int end = 0;
-    if (sscanf(text, "sim-refresh-%u%n", &number, &end) != 1 || text[end] || number == 0 ||
-        number > atomic_load(&c->sim->refresh_number))
+    uint64_t number = 0;
+    const char *rest = scan(text, "sim-refresh-%d", &number);
+    if (!rest || *rest || number == 0 || number > atomic_load(&c->sim->refresh_number))
         return token_error(c, 400, "invalid_grant", 700082,
                            "The refresh token has expired due to inactivity.");
     give(c, SIM_USER, scope && *scope ? scope : "Files.ReadWrite.All Sites.Read.All User.Read");
@@ -190,18 +191,18 @@ static enum sim_principal parse(const struct sim_call *c, const char **reason)
     *reason = "Access token is empty.";
     if (!h || strncasecmp(h, "Bearer ", 7) != 0 || !h[7])
         return SIM_NOBODY;
-    char kind = 0;
-    unsigned long long expires = 0, sum = 0;
-    int end = 0;
+    uint64_t expires = 0, sum = 0;
     *reason = "CompactToken parsing failed with error code: 80049217";
-    if (sscanf(h + 7, PREFIX ".%c%llx.%llx%n", &kind, &expires, &sum, &end) != 3 || h[7 + end])
+    const char *user = scan(h + 7, PREFIX ".u%x.%x", &expires, &sum);
+    const char *rest = user ? user : scan(h + 7, PREFIX ".a%x.%x", &expires, &sum);
+    if (!rest || *rest)
         return SIM_NOBODY;
-    enum sim_principal who = kind == 'u' ? SIM_USER : SIM_APP;
+    enum sim_principal who = user ? SIM_USER : SIM_APP;
     *reason = "Access token validation failure. Invalid signature.";
     if (sum != checksum(c->sim, who, expires))
         return SIM_NOBODY;
     *reason = "Lifetime validation failed, the token is expired.";
-    return expires > (unsigned long long)time(NULL) ? who : SIM_NOBODY;
+    return expires > (uint64_t)time(NULL) ? who : SIM_NOBODY;
 }
 
 enum sim_principal token_whose(const struct sim_call *c)

@@ -20,7 +20,7 @@ void tree_init(struct tree *t)
 {
     memset(t, 0, sizeof *t);
     pthread_rwlock_init(&t->lock, NULL);
-    t->slabs = sim_alloc(SLAB_MAX * sizeof *t->slabs);
+    t->slabs = sim_alloc(SLAB_MAX * sizeof(void *));
     t->bucket_mask = (1u << 16) - 1;
     t->buckets = sim_alloc((t->bucket_mask + 1u) * sizeof *t->buckets);
 }

@@ -7,6 +7,7 @@
 #include "item_i.h"
 #include "mutate_i.h"
 #include "pattern_i.h"
+#include "scan_i.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
@@ -262,8 +263,7 @@ static void fragment(struct sim_call *c, struct upload *u)
 {
     uint64_t first = 0, last = 0, total = 0;
     const char *h = c->header[SIM_H_CONTENT_RANGE];
-    if (!h || sscanf(h, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first, &last, &total) != 3 ||
-        last < first || last >= total)
+    if (!scan(h, "bytes %d-%d/%d", &first, &last, &total) || last < first || last >= total)
         return call_error(c, 400, "invalidRequest", "Content-Range is missing or not well formed.", NULL);
     if (!fragment_fits(c, u, first, last, total))
         return;
@@ -283,12 +283,11 @@ static void fragment(struct sim_call *c, struct upload *u)
 static struct upload *find(struct sim_call *c)
 {
     const char *at = strstr(c->query, "guid="), *auth = strstr(c->query, "tempauth=");
-    uint64_t id = 0, sum = 0;
-    unsigned who = 0;
+    uint64_t id = 0, sum = 0, who = 0;
     at = at ? at + strlen("guid=") : "";
     at += *at == '\'' ? 1 : spfs_starts(at, "%27") ? 3 : 0;
-    if (sscanf(at, "%16" SCNx64, &id) != 1 || !auth ||
-        sscanf(auth, "tempauth=v1.%u.%" SCNx64, &who, &sum) != 2 || sum != pattern_mix(id ^ c->sim->secret))
+    if (!scan(at, "%x", &id) || !scan(auth, "tempauth=v1.%d.%x", &who, &sum) ||
+        sum != pattern_mix(id ^ c->sim->secret))
         return NULL;
     for (struct upload *u = c->sim->uploads; u; u = u->next)
         if (u->id == id)
