@@ -120,6 +120,10 @@ int spfs_vfs_lookup(struct spfs_vfs *v, struct spfs_op *op, uint64_t parent, con
     spfs_tree_touch(v->config.tree, dir->drive);
     bool exact = true, sure = false;
     err = find(v, op, dir, name, child, &exact, &sure);
+    if (err == -ENOENT && sure) {
+        sure = vfs_note_absent(v, parent, name);
+        err = spfs_catalog_lookup(v->config.catalog, dir->ino, name, child, &exact); /* what came before the note was not told */
+    }
     if (err == -ENOENT) {
         ret->entry_timeout = sure ? VFS_LONG : dir->kind == SPFS_KIND_TENANT || dir->kind == SPFS_KIND_SITE ? 30.0 : VFS_UNSETTLED;
         return err;

@@ -46,6 +46,8 @@ static void tell(struct spfs_vfs *v, const struct spfs_vfs_listener *to, const s
         .parent = news->parent ? vfs_node_id(v, view, news->parent) : 0,
         .name = news->name,
     };
+    if ((news->what & SPFS_NEWS_ADDED) && news->name)
+        vfs_end_absence(v, drop.parent, news->name);
     to->drop(to->ctx, &drop);
 }
 

@@ -38,6 +38,7 @@ void spfs_vfs_free(struct spfs_vfs *v)
     for (size_t i = 0; v->nofetch && v->nofetch[i]; i++)
         free(v->nofetch[i]);
     free(v->nofetch);
+    vfs_free_absent(v);
     for (size_t i = 0; i < VFS_SIBLING_DIRS; i++)
         free(v->siblings[i].inos);
     spfs_lock_done(&v->lock);

@@ -11,6 +11,7 @@ enum {
     VFS_OPEN_BUCKETS = 256,
     VFS_PAGES_SLOTS = 8192,     /* nodes whose pages in the kernel are known to be of one version */
     VFS_GIVEN_SLOTS = 8192,     /* nodes whose attributes the kernel was given lately */
+    VFS_ABSENT_SLOTS = 8192,    /* names that the kernel believes to be absent */
     VFS_VIEWS_MAX = 4096,
     VFS_SIBLING_DIRS = 8,
     VFS_SMALL_FILE = 1024 * 1024,
@@ -49,6 +50,12 @@ struct vfs_pages {
     uint32_t content;
 };
 
+/* A name that was not there. See absent.c. */
+struct vfs_absent {
+    uint64_t parent; /* node */
+    char *name;      /* owned; NULL: free */
+};
+
 struct vfs_view {
     uint32_t number, drive;
 };
@@ -72,6 +79,7 @@ struct spfs_vfs {
     struct vfs_open *open[VFS_OPEN_BUCKETS];          /* guarded by: lock */
     struct vfs_pages pages[VFS_PAGES_SLOTS];          /* guarded by: lock */
     struct vfs_pages given[VFS_GIVEN_SLOTS];          /* guarded by: lock; the version whose attributes the kernel has */
+    struct vfs_absent absent[VFS_ABSENT_SLOTS];       /* guarded by: lock */
     struct vfs_view views[VFS_VIEWS_MAX];             /* guarded by: lock */
     size_t views_n;
     struct vfs_siblings siblings[VFS_SIBLING_DIRS];   /* guarded by: lock */
@@ -106,6 +114,11 @@ void vfs_fill_attr(struct spfs_vfs *v, const struct spfs_node *n, uint32_t view,
 void vfs_remember_view(struct spfs_vfs *v, uint32_t view, uint32_t drive);
 /* A version was seen in the catalog, and is about to be shown: handles of older ones are stale from now on. Are there such handles? */
 bool vfs_saw_content(struct spfs_vfs *v, uint64_t ino, uint32_t content);
+/* The kernel is about to believe for long that the name is not in the folder. False: it must not (no memory). */
+bool vfs_note_absent(struct spfs_vfs *v, uint64_t parent, const char *name);
+/* The name is there now: other spellings of it are no longer absent either. */
+void vfs_end_absence(struct spfs_vfs *v, uint64_t parent, const char *name);
+void vfs_free_absent(struct spfs_vfs *v);
 /* A small file was read to its end: fetches its siblings ahead when that is the pattern. */
 void vfs_note_whole(struct spfs_vfs *v, const struct spfs_vfs_file *file);
 
