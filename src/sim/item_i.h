@@ -28,6 +28,9 @@ char *item_path(const struct tree *t, uint32_t serial);
 const char *item_mime(const char *name);
 bool item_is_office(const char *name); /* a kind that SharePoint rewrites after an upload */
 
+/* shapes.c */
+void shape_who(struct spfs_buf *b, const char *key, bool by_app);
+void shape_weburl(const struct tree *t, unsigned drive, struct spfs_buf *b);
 void drive_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsigned drive);
 void site_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsigned site);
 

@@ -3,6 +3,7 @@
 #include "item_i.h"
 #include "route_i.h"
 
+#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,98 @@ static void drive_list(struct sim_call *c, int site)
     jw_close(b, '}');
 }
 
+/* Lists of a site: its libraries, by the names that lists have. */
+static void list_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsigned drive)
+{
+    const struct tree_drive *d = &c->sim->tree.drives[drive];
+    char guid[TREE_GUID_LEN + 1];
+    tree_item_guid(&c->sim->tree, d->root, guid);
+    jw_open(b, key, '{');
+    jw_str(b, "id", guid);
+    jw_str(b, "name", d->segment);
+    jw_str(b, "displayName", d->name);
+    jw_open(b, "list", '{');
+    jw_str(b, "template", "documentLibrary");
+    jw_bool(b, "hidden", d->system);
+    jw_bool(b, "contentTypesEnabled", false);
+    jw_close(b, '}');
+    if (d->system)
+        jw_raw(b, "system", "{}");
+    jw_close(b, '}');
+}
+
+static void lists(struct sim_call *c, int site)
+{
+    SPFS_FREE char *select = call_query(c, "$select");
+    bool with_system = select && strstr(select, "system");
+    struct spfs_buf *b = call_json(c, 200);
+    jw_open(b, NULL, '{');
+    jw_open(b, "value", '[');
+    for (unsigned i = 0; i < c->sim->tree.drive_count; i++)
+        if (c->sim->tree.drives[i].site == site && (with_system || !c->sim->tree.drives[i].system))
+            list_write(c, b, NULL, i);
+    jw_close(b, ']');
+    jw_close(b, '}');
+}
+
+/* POST lists: a new library. */
+static void create_list(struct sim_call *c, int site)
+{
+    struct tree *t = &c->sim->tree;
+    cJSON *body = c->body.data ? cJSON_Parse(c->body.data) : NULL;
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "displayName"));
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(body, "list");
+    const char *template = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(list, "template"));
+    bool taken = false;
+    for (unsigned i = 0; name && i < t->drive_count; i++)
+        taken = taken || (t->drives[i].site == site && strcasecmp(t->drives[i].name, name) == 0);
+    if (!name || !*name || !template || strcmp(template, "documentLibrary") != 0)
+        call_error(c, 400, "invalidRequest", "A displayName and a list template are required.", NULL);
+    else if (taken)
+        call_error(c, 409, "nameAlreadyExists", "The specified name is already in use.", NULL);
+    else if (t->drive_count == SPFS_ARRAY_LEN(t->drives))
+        call_error(c, 507, "quotaLimitReached", "The site has too many lists.", NULL);
+    else
+        list_write(c, call_json(c, 201), NULL, (unsigned)tree_add_drive(t, site, name, name));
+    cJSON_Delete(body);
+}
+
+/* /sites/S/lists/L: by id, name or title; -1 when there is none. */
+static int find_list(const struct tree *t, int site, const char *name)
+{
+    char guid[TREE_GUID_LEN + 1];
+    for (unsigned i = 0; i < t->drive_count; i++) {
+        tree_item_guid(t, t->drives[i].root, guid);
+        if (t->drives[i].site == site &&
+            (strcasecmp(guid, name) == 0 || strcasecmp(t->drives[i].name, name) == 0 ||
+             strcasecmp(t->drives[i].segment, name) == 0))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Behind "lists". True when the path goes on into the library's drive. */
+static bool lists_route(struct sim_call *c, const char **p, struct route *r)
+{
+    char seg[512];
+    if (!route_segment(p, seg, sizeof seg)) {
+        if (strcmp(c->method, "POST") == 0)
+            create_list(c, r->site);
+        else
+            lists(c, r->site);
+        return false;
+    }
+    int list = find_list(&c->sim->tree, r->site, seg);
+    if (list < 0)
+        return missing(c);
+    r->drive = (unsigned)list;
+    if (!route_segment(p, seg, sizeof seg)) {
+        list_write(c, call_json(c, 200), NULL, r->drive);
+        return false;
+    }
+    return strcmp(seg, "drive") == 0 || missing(c);
+}
+
 static int default_drive(const struct tree *t, int site)
 {
     for (unsigned i = 0; i < t->drive_count; i++)
@@ -156,6 +249,8 @@ bool sites_route(struct sim_call *c, const char **p, struct route *r)
         site_list(c, site_is_child, &r->site);
         return false;
     }
+    if (strcmp(seg, "lists") == 0)
+        return lists_route(c, p, r);
     if (strcmp(seg, "drives") == 0 && !route_segment(p, seg, sizeof seg)) {
         drive_list(c, r->site);
         return false;

@@ -360,6 +360,42 @@ static void copies_have_a_monitor(void **state)
     cJSON_Delete(o);
 }
 
+static void libraries_are_made(void **state)
+{
+    (void)state;
+    static const char site[] = "/v1.0/sites/contoso.sharepoint.com:/sites/empty:/lists";
+    static const char books[] = "{\"displayName\":\"Books\",\"list\":{\"template\":\"documentLibrary\"}}";
+    cJSON *o = send_json("POST", site, books, 201);
+    SPFS_FREE char *drive = spfs_asprintf("%s/%s/drive", site, json_text(o, "id"));
+    cJSON_Delete(o);
+    expect("POST", site, books, 409, "nameAlreadyExists");
+    o = client_get(&k, drive, 200);
+    assert_string_equal(json_text(o, "name"), "Books");
+    cJSON_Delete(o);
+    o = client_get(&k, site, 200);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(o, "value")), 2);
+    cJSON_Delete(o);
+}
+
+static void a_batch_creates_sessions_and_folders(void **state)
+{
+    (void)state;
+    cJSON *o = send_json("POST", "/v1.0/$batch",
+                         "{\"requests\":[{\"id\":\"1\",\"method\":\"POST\",\"url\":\"/me/drive/root:/b1.bin:/"
+                         "createUploadSession\",\"body\":{},"
+                         "\"headers\":{\"Content-Type\":\"application/json\"}},"
+                         "{\"id\":\"2\",\"method\":\"POST\",\"url\":\"/me/drive/root/"
+                         "children\",\"body\":{\"name\":\"batched\",\"folder\":{}},"
+                         "\"headers\":{\"Content-Type\":\"application/json\"}}]}",
+                         200);
+    const cJSON *list = cJSON_GetObjectItem(o, "responses");
+    assert_int_equal(cJSON_GetObjectItem(json_find(list, "id", "2"), "status")->valueint, 201);
+    const char *url = json_text(cJSON_GetObjectItem(json_find(list, "id", "1"), "body"), "uploadUrl");
+    assert_non_null(url);
+    fragment(url, "bytes", 0, 5, 201);
+    cJSON_Delete(o);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -390,6 +426,8 @@ int main(void)
         cmocka_unit_test(deferred_sessions_wait_for_the_commit),
         cmocka_unit_test(sharepoint_rewrites_office_files),
         cmocka_unit_test(copies_have_a_monitor),
+        cmocka_unit_test(libraries_are_made),
+        cmocka_unit_test(a_batch_creates_sessions_and_folders),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
