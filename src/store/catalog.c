@@ -129,7 +129,8 @@ int spfs_catalog_open(const char *dir, const struct spfs_observer *observer, str
     if (!c)
         return spfs_fail(reason, -ENOMEM, "Out of memory.");
     env_init(&c->env);
-    c->observer = observer;
+    if (observer)
+        c->observer = *observer;
     spfs_buf_init(&c->writer.news.names, (size_t)1 << 30);
     int err = env_own(&c->env, dir, spec.name, reason);
     for (int attempt = 0; !err; attempt++) {
@@ -233,7 +234,7 @@ int spfs_catalog_commit(struct spfs_catalog_txn *t)
     }
     spfs_lock_drop(&c->env.writer);
     if (news.n)
-        c->observer->changed(c->observer->ctx, news.v, news.n);
+        c->observer.changed(c->observer.ctx, news.v, news.n);
     free(news.v);
     spfs_buf_done(&news.names);
     return err;
@@ -249,7 +250,7 @@ void spfs_catalog_abort(struct spfs_catalog_txn *t)
 int cat_news(struct spfs_catalog_txn *t, unsigned what, uint64_t ino, const struct rec *r)
 {
     struct news_list *l = &t->news;
-    if (!t->c->observer || r->kind == SPFS_KIND_UNKNOWN)
+    if (!t->c->observer.changed || r->kind == SPFS_KIND_UNKNOWN)
         return 0;
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 256;

@@ -63,7 +63,7 @@ struct spfs_catalog_txn {
 
 struct spfs_catalog {
     struct env env;
-    const struct spfs_observer *observer;
+    struct spfs_observer observer; /* changed NULL: none */
     char uuid[37];
     bool bulk;                      /* see catalog.c; guarded by: env.writer */
     uint64_t next_ino;              /* guarded by: env.writer */

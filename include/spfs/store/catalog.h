@@ -91,7 +91,7 @@ struct spfs_catalog_txn; /* a write transaction */
 
 /* Opens (makes) dir/catalog.lmdb, 0600. A file of another format, cut short or damaged is moved aside
  * (NAME.bad-1) and made anew with a note in the log: it is rebuilt from the server. -EBUSY when another
- * process has it open. observer may be NULL; shares. */
+ * process has it open. observer may be NULL; copied. */
 int spfs_catalog_open(const char *dir, const struct spfs_observer *observer, struct spfs_catalog **ret,
                       struct spfs_reason *reason);
 void spfs_catalog_close(struct spfs_catalog *c);
