@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
     OPT_PRESET = 1000,
@@ -245,6 +246,12 @@ int main(int argc, char **argv)
     sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL); /* before any thread, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
+
+    struct rlimit files; /* every large upload holds a file */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 
     struct spfs_reason reason = {""};
     struct spfs_sim *sim = NULL;

@@ -32,6 +32,15 @@ void shape_weburl(const struct tree *t, unsigned drive, struct spfs_buf *b)
     spfs_buf_add_urlenc(b, d->segment);
 }
 
+/* A name, or what a fault puts in its place. */
+static void shape_name(struct sim_call *c, struct spfs_buf *b, const char *key, const char *name)
+{
+    if (c->plan.active && c->plan.name_json && c->plan.seen++ == c->plan.entry)
+        jw_raw(b, key, c->plan.name_json);
+    else
+        jw_str(b, key, name);
+}
+
 void drive_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsigned drive)
 {
     const struct tree *t = &c->sim->tree;
@@ -39,7 +48,7 @@ void drive_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsign
     jw_open(b, key, '{');
     jw_str(b, "id", d->id);
     jw_str(b, "driveType", d->site < 0 ? "business" : "documentLibrary");
-    jw_str(b, "name", d->name);
+    shape_name(c, b, "name", d->name);
     jw_str(b, "description", "");
     jw_time(b, "createdDateTime", 1577836800);
     jw_time(b, "lastModifiedDateTime", tree_item(t, d->root)->mtime);
@@ -77,7 +86,7 @@ void site_write(struct sim_call *c, struct spfs_buf *b, const char *key, unsigne
     jw_open(b, key, '{');
     jw_strf(b, "id", "contoso.sharepoint.com,%s,%s", s->guid[0], s->guid[1]);
     jw_str(b, "name", s->name);
-    jw_str(b, "displayName", s->title);
+    shape_name(c, b, "displayName", s->title);
     jw_str(b, "description", "");
     jw_time(b, "createdDateTime", 1577836800);
     jw_time(b, "lastModifiedDateTime", 1700000000);

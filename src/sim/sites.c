@@ -60,7 +60,7 @@ static void site_list(struct sim_call *c, site_filter *wanted, const void *arg)
     jw_close(b, ']');
     while (i < c->sim->tree.site_count && !wanted(c, i, arg))
         i++;
-    if (i < c->sim->tree.site_count) {
+    if (i < c->sim->tree.site_count || c->plan.endless_nextlink) {
         SPFS_FREE char *search = call_query(c, "search");
         jw_strf(b, "@odata.nextLink", "%s%s?%s%s%s$skiptoken=%u", c->base, c->path, search ? "search=" : "",
                 search ? search : "", search ? "&" : "", i);

@@ -206,14 +206,21 @@ static void listings_are_hostile(void **state)
     }
     client_send(&k, "GET", "/v1.0/me/drive/root/children");
     assert_null(strstr(k.text.data, "eTag"));
+    rule("[{\"path_contains\":\"/drives\",\"name\":\"..\"},{\"path_contains\":\"/sites?search\",\"name\":\"a/"
+         "b\",\"entry\":1}]");
+    client_send(&k, "GET", "/v1.0/sites/contoso.sharepoint.com:/sites/marketing:/drives");
+    assert_non_null(strstr(k.text.data, "\"name\":\"..\""));
+    client_send(&k, "GET", "/v1.0/sites?search=*");
+    assert_non_null(strstr(k.text.data, "\"displayName\":\"a/b\""));
 }
 
 static void links_never_end(void **state)
 {
     (void)state;
-    rule("{\"path_regex\":\"children|delta\",\"times\":-1,\"endless_nextlink\":true}");
-    static const char *const lists[] = {"/v1.0/me/drive/root/children", "/v1.0/me/drive/root/delta"};
-    for (size_t i = 0; i < 2; i++) {
+    rule("{\"path_regex\":\"children|delta|search\",\"times\":-1,\"endless_nextlink\":true}");
+    static const char *const lists[] = {"/v1.0/me/drive/root/children", "/v1.0/me/drive/root/delta",
+                                        "/v1.0/sites?search=*"};
+    for (size_t i = 0; i < 3; i++) {
         char link[1024];
         spfs_copy(link, sizeof link, lists[i]);
         for (int page = 0; page < 5; page++) {
