@@ -45,8 +45,8 @@ void pace_pause(struct spfs_sim *sim, enum sim_principal who, double seconds)
     uint64_t until = now + (uint64_t)(seconds * 1e6);
     pthread_mutex_lock(&sim->pace_lock);
     if (sim->pause_until_us[who] <= now) {
-        /* Requests already under way when the answer left are innocent. */
-        sim->pause_from_us[who] = now + 100000 + 2000ull * sim->opt.latency_ms;
+        /* Requests under way when the answer left are innocent; a busy machine takes its time. */
+        sim->pause_from_us[who] = now + 500000 + 2000ull * sim->opt.latency_ms;
     }
     if (until > sim->pause_until_us[who])
         sim->pause_until_us[who] = until;
