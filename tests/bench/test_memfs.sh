@@ -29,7 +29,7 @@ done
 
 coproc "$memfs" "$work/mnt" --big 1048577 --like "$work/like"
 pid=$COPROC_PID
-read -r -t 30 line <&"${COPROC[0]}"
+read -r -t 120 line <&"${COPROC[0]}"
 [ "$line" = ready ]
 [ "$(stat -c %s "$work/mnt/big")" = 1048577 ]
 [ "$(wc -c <"$work/mnt/big")" = 1048577 ]

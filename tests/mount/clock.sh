@@ -19,7 +19,7 @@ ls "$M" >/dev/null
 for jump in +2d -2d +0; do
     echo "$jump" >"$T/clock"
     sim_op write "$library/file.bin" size 2000000 seed "${#jump}$((RANDOM % 1000))"
-    timeout 20 "$SPFS" sync "$M" || fail "sync fails with the clock at $jump"
+    timeout 120 "$SPFS" sync "$M" || fail "sync fails with the clock at $jump"
     assert_eq "$(hash_of "$M$library/file.bin")" "$(sim_hash "$library/file.bin")" "content with the clock at $jump"
 done
 spfs_unmount

@@ -19,11 +19,11 @@ wait_until 10 fired
 began=$(now_ms)
 assert_eq "$(hash_of "$M$library/fine.bin")" "$(sim_hash "$library/fine.bin")" "another file meanwhile"
 ls -lR "$M$library" >/dev/null
-assert_le $(($(now_ms) - began)) 8000 "milliseconds of other work meanwhile"
+assert_le $(($(now_ms) - began)) 15000 "milliseconds of other work meanwhile" # a stall is given up after 20 s
 
 began=$(now_ms)
 kill -TERM "$reader"
 wait "$reader" 2>/dev/null || true
-assert_le $(($(now_ms) - began)) 3000 "milliseconds until the reader ended"
+assert_le $(($(now_ms) - began)) 12000 "milliseconds until the reader ended"
 sim_faults_clear
 assert_eq "$(hash_of "$M$library/stuck.bin")" "$(sim_hash "$library/stuck.bin")" "the file afterwards"

@@ -8,10 +8,12 @@
 #   $OPTIONS  mount options that keep all state below $T
 # and ends with exit status 0 (passed), 77 (skipped, with a reason printed) or another (failed: the logs are printed).
 # As root, every test has a mount namespace of its own, so nothing that it mounts is seen, or left, outside.
-# The limit is $LIMIT seconds (set it before the line above; default 60), times $SPFS_TEST_SLOW under a sanitizer.
+# The limit is $LIMIT seconds (set it before the line above; default 60), times $SPFS_TEST_SLOW under a sanitizer. It, like
+# every wait below, is for an idle machine and is stretched $BUSY times: a busy one is no failure, and only a hang costs it.
 set -euo pipefail
 shopt -s inherit_errexit
 export LC_ALL=C.UTF-8
+BUSY=$((4 * ${SPFS_TEST_SLOW:-1}))
 
 if [ -z "${SPFS_TEST_INSIDE:-}" ]; then
     export SPFS_TEST_INSIDE=1
@@ -20,7 +22,7 @@ if [ -z "${SPFS_TEST_INSIDE:-}" ]; then
         namespace=(unshare -m --propagation private)
     fi
     # timeout signals the whole group, so a program that hangs in the mount ends too.
-    exec timeout -k 15 $((${LIMIT:-60} * ${SPFS_TEST_SLOW:-1})) "${namespace[@]}" bash "$0" "$@"
+    exec timeout -k 60 $((${LIMIT:-60} * BUSY)) "${namespace[@]}" bash "$0" "$@"
 fi
 
 : "${SPFS:?the spfs program to test}" "${SPFS_SIM:?the spfs-sim program}"
@@ -102,10 +104,10 @@ assert_fails()
     fi
 }
 
-# wait_until SECONDS COMMAND...: polls until the command succeeds
+# wait_until SECONDS COMMAND...: polls until the command succeeds; SECONDS are those of an idle machine
 wait_until()
 {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * BUSY))
     shift
     until "$@" >/dev/null 2>&1; do
         if [ $SECONDS -ge $end ]; then
@@ -138,7 +140,7 @@ sim_start()
     esac
     "$SPFS_SIM" --log "$SIM_LOG" --ready-file "$ready" "$@" >>"$T/sim.out" 2>&1 &
     SIM_PID=$!
-    local end=$((SECONDS + 60))
+    local end=$((SECONDS + 15 * BUSY))
     until [ -s "$ready" ]; do
         if ! kill -0 $SIM_PID 2>/dev/null || [ $SECONDS -ge $end ]; then
             fail "spfs-sim did not start: $(cat "$T/sim.out")"
@@ -298,7 +300,7 @@ spfs_mount()
     MOUNTS+=("$dir")
     "$SPFS" mount "$source" "$dir" -f -o "$options" >>"$T/spfs.log" 2>&1 &
     SPFS_PID=$!
-    local end=$((SECONDS + 30))
+    local end=$((SECONDS + 30 * BUSY))
     until mounted "$dir"; do
         if ! kill -0 $SPFS_PID 2>/dev/null || [ $SECONDS -ge $end ]; then
             fail "spfs did not mount: $(tail -n 5 "$T/spfs.log")"
@@ -332,7 +334,7 @@ setup()
 # warm [MOUNTPOINT]: every library is known, has had its first delta pass, and is as the server has it now
 warm()
 {
-    find "${1:-$M}" -maxdepth 3 >/dev/null
+    find "${1:-$M}" -maxdepth 4 >/dev/null
     "$SPFS" sync "${1:-$M}"
 }
 
@@ -427,7 +429,7 @@ cleanup()
             kill "$pid" 2>/dev/null
         fi
     done
-    local end=$((SECONDS + 10))
+    local end=$((SECONDS + 10 * BUSY))
     while ! no_daemons && [ $SECONDS -lt $end ]; do
         sleep 0.05
     done

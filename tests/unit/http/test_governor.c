@@ -141,7 +141,7 @@ static void test_retry_after(void **state)
         uint64_t before = spfs_now_ms();
         assert_int_equal(call((struct spfs_http_request){.method = "POST"}, 0, 0),
                          200); /* whatever the method and the tries */
-        assert_in_range(spfs_now_ms() - before, 300, 3000);
+        assert_in_range(spfs_now_ms() - before, 300, 15000);
         assert_int_equal(requests(), 2);
         assert_int_equal(stats().throttled, 1);
         assert_int_equal(stats().retries, 1);
@@ -157,7 +157,7 @@ static void test_pause_outlasts_deadline(void **state)
     assert_int_equal(get(9, 5000), -EAGAIN);
     assert_non_null(strstr(reason.text, "60 s"));
     assert_int_equal(get(9, 5000), -EAGAIN); /* nothing is sent */
-    assert_in_range(spfs_now_ms() - before, 0, 2000);
+    assert_in_range(spfs_now_ms() - before, 0, 4000);
     assert_int_equal(requests(), 1);
     assert_in_range(stats().paused_ms, 50000, 60000);
     end();
@@ -192,7 +192,7 @@ static void test_batch_part(void **state)
     uint64_t before = spfs_now_ms();
     spfs_governor_throttled(governor, 300);
     assert_int_equal(get(0, 0), 200);
-    assert_in_range(spfs_now_ms() - before, 300, 3000);
+    assert_in_range(spfs_now_ms() - before, 300, 15000);
     end();
 }
 
@@ -290,7 +290,7 @@ static void test_tries_end_by_deadline(void **state)
     uint64_t before = spfs_now_ms();
     int r = get(1000, 1500);
     assert_true(r == 502 || r == -ETIMEDOUT);
-    assert_in_range(spfs_now_ms() - before, 0, 4000);
+    assert_in_range(spfs_now_ms() - before, 0, 15000);
     assert_in_range(requests(), 1, 40);
     end();
 }
