@@ -204,7 +204,7 @@ static int ask_redirect(struct graph *g, struct spfs_op *op, struct spfs_ref ref
     struct spfs_buf b SPFS_CLEANUP(spfs_buf_done);
     spfs_buf_init(&b, GRAPH_PATH_MAX);
     int rc = graph_item_path(&b, ref, "/content");
-    struct graph_call call = {.path = b.data, .what = "the file's content", .redirect = true};
+    struct graph_call call = {.path = b.data, .what = "get the file's content", .redirect = true};
     if (rc == 0)
         rc = graph_perform(g, op, &call, &reply, reason);
     if (rc == 0)
@@ -215,7 +215,7 @@ static int ask_redirect(struct graph *g, struct spfs_op *op, struct spfs_ref ref
 static int ask(struct graph *g, struct spfs_op *op, struct spfs_ref ref, struct address *ret,
                struct spfs_reason *reason)
 {
-    static const char what[] = "the file's address";
+    static const char what[] = "get the file's address";
     struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};
     struct spfs_buf b SPFS_CLEANUP(spfs_buf_done);
     SPFS_FREE char *url = NULL;
@@ -228,9 +228,9 @@ static int ask(struct graph *g, struct spfs_op *op, struct spfs_ref ref, struct 
     if (rc)
         return rc;
     if (!parse_item(spfs_json_root(reply.doc), &item, &bad_name))
-        return spfs_fail(reason, -EIO, "Cannot get %s: the answer is not what it should be.", what);
+        return spfs_fail(reason, -EIO, "Cannot %s: the answer is not what it should be.", what);
     if (item.deleted)
-        return spfs_fail(reason, -ENOENT, "Cannot get %s: it has been deleted.", what);
+        return spfs_fail(reason, -ENOENT, "Cannot %s: it has been deleted.", what);
     if (item.malware)
         return spfs_fail(reason, -EPERM, "Cannot get the file: the service has found malware in it.");
     if (!item.download_url)

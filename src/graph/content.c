@@ -262,7 +262,7 @@ static int after_error_reply(struct transfer *t, const struct spfs_http_response
     int status = resp->head.status;
     bool json =
         resp->body.data && spfs_json_parse(resp->body.data, resp->body.len, resp->body.len, &doc) == 0;
-    int rc = errmap_reply(&resp->head, json ? spfs_json_root(doc) : NULL, "the file's content", reason);
+    int rc = errmap_reply(&resp->head, json ? spfs_json_root(doc) : NULL, "get the file's content", reason);
     if (rc == -EPERM || status == 429 || status >= 500)
         return rc;
     if (renew(n, t))

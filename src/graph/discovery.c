@@ -26,7 +26,7 @@ static int hand(const struct spfs_json *root, enum parse_shape shape, struct sin
 {
     int rc = s->site ? parse_sites(root, shape, s->site, s->ctx) : parse_drives(root, shape, offer_drive, s);
     return rc == -EBADMSG
-               ? spfs_fail(reason, -EIO, "Cannot get %s: the answer is not what it should be.", what)
+               ? spfs_fail(reason, -EIO, "Cannot %s: the answer is not what it should be.", what)
                : rc;
 }
 
@@ -55,7 +55,7 @@ static int all(struct graph *g, struct spfs_op *op, const char *path, const char
             return 0;
         const char *text = spfs_json_text(next);
         if (!text || page >= PAGES_MAX || strcmp(text, link) == 0)
-            return spfs_fail(reason, -EIO, "Cannot get %s: the service's list does not end.", what);
+            return spfs_fail(reason, -EIO, "Cannot %s: the service's list does not end.", what);
         free(link);
         link = strdup(text);
     }
@@ -68,11 +68,11 @@ int discovery_sites(struct spfs_remote *r, struct spfs_op *op, enum spfs_sites_s
     struct graph *g = graph_of(r);
     struct sink s = {.site = cb, .ctx = ctx};
     if (scope == SPFS_SITES_ALL)
-        return all(g, op, "/sites?search=*", "the list of sites", &s, reason);
+        return all(g, op, "/sites?search=*", "get the list of sites", &s, reason);
     if (!g->token->ops->is_delegated(g->token))
         return spfs_fail(reason, -EACCES,
                          "Nobody is signed in, so there are no followed sites: name the sites, or take all.");
-    return all(g, op, "/me/followedSites", "the followed sites", &s, reason);
+    return all(g, op, "/me/followedSites", "get the followed sites", &s, reason);
 }
 
 /* The host name of the tenant's root site, asked once. Gives. */
@@ -86,7 +86,7 @@ static int tenant_host(struct graph *g, struct spfs_op *op, char **ret, struct s
     if (!known) {
         struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};
         char host[256];
-        int rc = graph_perform(g, op, &(struct graph_call){.path = "/sites/root", .what = "the root site"},
+        int rc = graph_perform(g, op, &(struct graph_call){.path = "/sites/root", .what = "get the root site"},
                                &reply, reason);
         if (rc)
             return rc;
@@ -121,7 +121,7 @@ int discovery_site_at(struct spfs_remote *r, struct spfs_op *op, const char *hos
         rc = !host   ? spfs_buf_adds(&b, "/sites/root")
              : *path ? graph_path(&b, "/sites/%s:/%p", host, path)
                      : graph_path(&b, "/sites/%s", host);
-    return rc ? rc : one(g, op, b.data, "the site", &s, reason);
+    return rc ? rc : one(g, op, b.data, "get the site", &s, reason);
 }
 
 int discovery_subsites(struct spfs_remote *r, struct spfs_op *op, const char *site_id, spfs_site_cb *cb,
@@ -131,7 +131,7 @@ int discovery_subsites(struct spfs_remote *r, struct spfs_op *op, const char *si
     spfs_buf_init(&b, GRAPH_PATH_MAX);
     int rc = graph_path(&b, "/sites/%s/sites", site_id);
     return rc ? rc
-              : all(graph_of(r), op, b.data, "the list of subsites", &(struct sink){.site = cb, .ctx = ctx},
+              : all(graph_of(r), op, b.data, "get the list of subsites", &(struct sink){.site = cb, .ctx = ctx},
                     reason);
 }
 
@@ -142,7 +142,7 @@ int discovery_libraries(struct spfs_remote *r, struct spfs_op *op, const char *s
     struct sink s = {.drive = cb, .ctx = ctx, .hide_system = true};
     spfs_buf_init(&b, GRAPH_PATH_MAX);
     int rc = graph_path(&b, "/sites/%s/drives", site_id);
-    return rc ? rc : all(graph_of(r), op, b.data, "the list of libraries", &s, reason);
+    return rc ? rc : all(graph_of(r), op, b.data, "get the list of libraries", &s, reason);
 }
 
 int discovery_my_drive(struct spfs_remote *r, struct spfs_op *op, spfs_drive_cb *cb, void *ctx,
@@ -152,7 +152,7 @@ int discovery_my_drive(struct spfs_remote *r, struct spfs_op *op, spfs_drive_cb 
     if (!g->token->ops->is_delegated(g->token))
         return spfs_fail(reason, -EACCES,
                          "Nobody is signed in, so there is no OneDrive of one's own: name a site instead.");
-    return one(g, op, "/me/drive", "the account's OneDrive", &(struct sink){.drive = cb, .ctx = ctx}, reason);
+    return one(g, op, "/me/drive", "get the account's OneDrive", &(struct sink){.drive = cb, .ctx = ctx}, reason);
 }
 
 int discovery_drive(struct spfs_remote *r, struct spfs_op *op, const char *drive_id, spfs_drive_cb *cb,
@@ -162,5 +162,5 @@ int discovery_drive(struct spfs_remote *r, struct spfs_op *op, const char *drive
     spfs_buf_init(&b, GRAPH_PATH_MAX);
     int rc = graph_path(&b, "/drives/%s", drive_id);
     return rc ? rc
-              : one(graph_of(r), op, b.data, "the library", &(struct sink){.drive = cb, .ctx = ctx}, reason);
+              : one(graph_of(r), op, b.data, "get the library", &(struct sink){.drive = cb, .ctx = ctx}, reason);
 }

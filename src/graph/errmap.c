@@ -20,6 +20,7 @@ static const struct row codes[] = {
     {0, ENOSPC, "quotaLimitReached", "the storage quota is used up; free space or ask the administrator"},
     {0, EFBIG, "maxFileSizeExceeded", "it is larger than the service allows"},
     {0, EBUSY, "resourceLocked", "somebody holds a lock on it; try again later"},
+    {0, EBUSY, "lockMismatch", "somebody holds a lock on it; try again later"},
     {400, ENAMETOOLONG, "pathIsTooLong", "its path is longer than SharePoint allows"},
     {400, ENAMETOOLONG, "pathTooDeep", "its path is deeper than SharePoint allows"},
     {400, ENOENT, "itemNotFound", "it does not exist, or you may not see it"},
@@ -29,7 +30,10 @@ static const struct row codes[] = {
     {403, EACCES, "accessRestricted", "access is restricted to the owner"},
     {403, EROFS, "serviceReadOnly", "the site is read-only at present"},
     {409, ENOENT, "itemNotFound", "its folder does not exist any more"},
-    {409, EBUSY, "resourceModified", "somebody has changed it meanwhile"},
+    {409, EEXIST, "nameAlreadyExists", "the name is taken"},
+    {409, ECANCELED, "resourceModified", "somebody has changed it meanwhile"},
+    {409, ECANCELED, "entityTagDoesNotMatch", "somebody has changed it meanwhile"},
+    {409, EBUSY, "generalException", "the service is busy with it; try again later"},
 };
 
 static const struct row statuses[] = {
@@ -44,7 +48,7 @@ static const struct row statuses[] = {
     {409, EEXIST, NULL, "the name is taken"},
     {410, ESTALE, NULL, "the change list has to be read afresh"},
     {411, EINVAL, NULL, "the service did not understand the request"},
-    {412, EBUSY, NULL, "somebody has changed it meanwhile"},
+    {412, ECANCELED, NULL, "somebody has changed it meanwhile"},
     {413, EFBIG, NULL, "it is larger than the service allows"},
     {415, EINVAL, NULL, "the service does not offer this"},
     {416, EIO, NULL, "the service has no such part of it"},
@@ -119,10 +123,43 @@ int errmap_reply(const struct spfs_http_head *head, const struct spfs_json *body
     if (head->status >= 300 && head->status < 400)
         return spfs_fail(
             reason, -EIO,
-            "Cannot get %s: the service answered with a redirect (HTTP %d), which is not followed.", what,
+            "Cannot %s: the service answered with a redirect (HTTP %d), which is not followed.", what,
             head->status);
-    return spfs_fail(reason, -row->err, "Cannot get %s: %s (HTTP %d%s%s%s%s).", what, row->says, head->status,
+    return spfs_fail(reason, -row->err, "Cannot %s: %s (HTTP %d%s%s%s%s).", what, row->says, head->status,
                      code ? " " : "", code ? code : "", id ? ", request " : "", id ? id : "");
+}
+
+/* The status that a code stands for, where there is only the code. */
+static int status_of(const char *code)
+{
+    static const struct {
+        const char *begin;
+        int status;
+    } known[] = {
+        {"nameAlreadyExists", 409}, {"accessDenied", 403},     {"itemNotFound", 404},
+        {"resourceModified", 412},  {"invalidRequest", 400},   {"notAllowed", 403},
+        {"pathIsTooLong", 400},     {"notSupported", 501},     {"resourceLocked", 423},
+        {"lockMismatch", 423},      {"quotaLimitReached", 507}, {"maxFileSizeExceeded", 413},
+    };
+    for (size_t i = 0; code && i < SPFS_ARRAY_LEN(known); i++)
+        if (strncasecmp(code, known[i].begin, strlen(known[i].begin)) == 0)
+            return known[i].status;
+    return 0;
+}
+
+int errmap_failure(const struct spfs_json *body, const char *what, struct spfs_reason *reason)
+{
+    const struct spfs_json *e = spfs_json_get(body, "error");
+    const char *code = spfs_json_str(e, "code");
+    if (!status_of(code))
+        code = spfs_json_str(spfs_json_first(spfs_json_get(e, "details")), "code");
+    if (!status_of(code))
+        code = spfs_json_str(body, "errorCode");
+    const char *outer;
+    const struct row *row = decide(status_of(code), body, &outer);
+    code = shown(code ? code : outer);
+    return spfs_fail(reason, -row->err, "Cannot %s: %s%s%s%s.", what, row->says, code ? " (" : "",
+                     code ? code : "", code ? ")" : "");
 }
 
 int errmap_transport(int err)

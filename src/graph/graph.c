@@ -28,6 +28,12 @@ static const struct spfs_remote_ops ops = {
     .delta = listing_delta,
     .read = content_read,
     .prepare = batch_prepare,
+    .mkdir = mutate_mkdir,
+    .update = mutate_update,
+    .remove = mutate_remove,
+    .copy = copy_copy,
+    .versions = versions_list,
+    .restore = versions_restore,
     .free = graph_free,
 };
 
@@ -46,6 +52,7 @@ int spfs_graph_new(const struct spfs_graph_config *config, struct spfs_remote **
     g->http = config->http;
     g->governor = config->governor;
     g->token = config->token;
+    g->second_ms = 1000;
     g->url = strdup(config->graph_url);
     g->addresses = address_table_new();
     if (!g->url || !g->addresses) {

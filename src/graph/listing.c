@@ -19,29 +19,37 @@
 
 static int bad_page(const char *what, struct spfs_reason *reason)
 {
-    return spfs_fail(reason, -EIO, "Cannot get %s: the answer is not what it should be.", what);
+    return spfs_fail(reason, -EIO, "Cannot %s: the answer is not what it should be.", what);
+}
+
+int listing_look(struct graph *g, struct spfs_op *op, struct spfs_ref ref, const char *name,
+                 struct graph_reply *ret, struct spfs_item *ret_item, struct spfs_reason *reason)
+{
+    static const char what[] = "get the item";
+    struct spfs_buf b SPFS_CLEANUP(spfs_buf_done);
+    *ret = (struct graph_reply){0};
+    spfs_buf_init(&b, GRAPH_PATH_MAX);
+    int rc = graph_place_path(&b, ref, name, "?" SELECT);
+    if (rc == 0)
+        rc = graph_perform(g, op, &(struct graph_call){.path = b.data, .what = what}, ret, reason);
+    if (rc)
+        return rc;
+    return parse_one(spfs_json_root(ret->doc), ret_item) ? bad_page(what, reason) : 0;
 }
 
 int listing_item(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, spfs_item_cb *cb, void *ctx,
                  struct spfs_reason *reason)
 {
-    static const char what[] = "the item";
     struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};
-    struct spfs_buf b SPFS_CLEANUP(spfs_buf_done);
-    spfs_buf_init(&b, GRAPH_PATH_MAX);
-    int rc = graph_item_path(&b, ref, "?" SELECT);
-    if (rc == 0)
-        rc = graph_perform(graph_of(r), op, &(struct graph_call){.path = b.data, .what = what}, &reply,
-                           reason);
-    if (rc == 0)
-        rc = parse_items(spfs_json_root(reply.doc), PARSE_ONE, cb, ctx, NULL);
-    return rc == -EBADMSG ? bad_page(what, reason) : rc;
+    struct spfs_item item;
+    int rc = listing_look(graph_of(r), op, ref, NULL, &reply, &item, reason);
+    return rc ? rc : cb(ctx, &item);
 }
 
 int listing_children(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref folder, const char *link,
                      spfs_item_cb *cb, void *ctx, struct spfs_page *ret, struct spfs_reason *reason)
 {
-    static const char what[] = "the folder's list";
+    static const char what[] = "get the folder's list";
     static const char *const headers[] = {SHORTCUTS, NULL};
     struct graph *g = graph_of(r);
     struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};
@@ -72,7 +80,7 @@ static bool is_resync(const struct graph_reply *reply, const char *link)
 int listing_delta(struct spfs_remote *r, struct spfs_op *op, const char *drive_id, const char *link,
                   spfs_item_cb *cb, void *ctx, struct spfs_page *ret, struct spfs_reason *reason)
 {
-    static const char what[] = "the library's changes";
+    static const char what[] = "get the library's changes";
     static const char *const headers[] = {SHORTCUTS, "deltaExcludeParent: true", NULL};
     struct graph *g = graph_of(r);
     struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};

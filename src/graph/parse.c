@@ -15,8 +15,7 @@
 #define TAG_MAX 255
 #define URL_MAX 8192
 
-/* Usable in addresses and as a key. */
-static const char *id_of(const struct spfs_json *v, const char *path)
+const char *parse_id(const struct spfs_json *v, const char *path)
 {
     const char *id = spfs_json_str(v, path);
     if (!id || !*id || strlen(id) > ID_MAX || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
@@ -64,8 +63,8 @@ static enum spfs_kind kind_of(const struct spfs_json *v)
 static void take_target(const struct spfs_json *v, struct spfs_item *ret)
 {
     const struct spfs_json *t = spfs_json_get(v, "remoteItem");
-    ret->target.drive_id = id_of(t, "parentReference.driveId");
-    ret->target.item_id = id_of(t, "id");
+    ret->target.drive_id = parse_id(t, "parentReference.driveId");
+    ret->target.item_id = parse_id(t, "id");
     if (!ret->target.drive_id || !ret->target.item_id) {
         ret->target = (struct spfs_ref){0};
         ret->kind = SPFS_KIND_UNKNOWN;
@@ -95,9 +94,9 @@ bool parse_item(const struct spfs_json *v, struct spfs_item *ret, bool *bad_name
     *ret = (struct spfs_item){
         .kind = kind_of(v),
         .deleted = spfs_json_has(v, "deleted"),
-        .id = id_of(v, "id"),
-        .drive_id = id_of(v, "parentReference.driveId"),
-        .parent_id = id_of(v, "parentReference.id"),
+        .id = parse_id(v, "id"),
+        .drive_id = parse_id(v, "parentReference.driveId"),
+        .parent_id = parse_id(v, "parentReference.id"),
         .name = spfs_json_str(v, "name"),
         .size = size_of(v),
         .etag = bounded(etag ? etag : spfs_json_member_str(v, "@odata.etag"), TAG_MAX),
@@ -123,6 +122,14 @@ bool parse_item(const struct spfs_json *v, struct spfs_item *ret, bool *bad_name
             ret->kind = SPFS_KIND_UNKNOWN;
     }
     return true;
+}
+
+int parse_one(const struct spfs_json *root, struct spfs_item *ret)
+{
+    bool bad_name;
+    return spfs_json_is_object(root) && !spfs_json_has(root, "error") && parse_item(root, ret, &bad_name)
+               ? 0
+               : -EBADMSG;
 }
 
 /* The array of a page, or NULL; *ret_one is the value of a single reply. An error body is neither. */
@@ -216,7 +223,7 @@ struct sink {
 static int hand_drive(const struct spfs_json *v, const struct sink *s)
 {
     struct spfs_drive d = {
-        .id = id_of(v, "id"),
+        .id = parse_id(v, "id"),
         .name = spfs_json_str(v, "name"),
         .type = spfs_json_str(v, "driveType"),
         .web_url = bounded(spfs_json_str(v, "webUrl"), URL_MAX),
@@ -230,7 +237,7 @@ static int hand_site(const struct spfs_json *v, const struct sink *s)
 {
     const char *url = bounded(spfs_json_str(v, "webUrl"), URL_MAX);
     struct spfs_site site = {
-        .id = id_of(v, "id"),
+        .id = parse_id(v, "id"),
         .name = spfs_json_str(v, "name"),
         .display_name = spfs_json_str(v, "displayName"),
         .web_url = url,
@@ -248,7 +255,7 @@ static int parse_list(const struct spfs_json *root, enum parse_shape shape,
     if (rc || !array)
         return rc ? rc : hand(root, s);
     for (const struct spfs_json *v = spfs_json_first(array); v && rc == 0; v = spfs_json_next(v))
-        rc = id_of(v, "id") ? hand(v, s) : 0;
+        rc = parse_id(v, "id") ? hand(v, s) : 0;
     return rc;
 }
 

@@ -87,7 +87,7 @@ static int error_of(const char *text, size_t len, int status)
     struct spfs_reason reason;
     struct spfs_json_doc *doc = NULL;
     spfs_json_parse(text, len, len, &doc);
-    int rc = errmap_reply(&head, doc ? spfs_json_root(doc) : NULL, "the thing", &reason);
+    int rc = errmap_reply(&head, doc ? spfs_json_root(doc) : NULL, "get the thing", &reason);
     assert_true(spfs_starts(reason.text, "Cannot get the thing: "));
     assert_int_equal(rc, errmap_status(status, doc ? spfs_json_root(doc) : NULL));
     spfs_json_free(doc);
