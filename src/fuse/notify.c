@@ -98,6 +98,12 @@ void spfs_notify_drop(void *ctx, const struct spfs_vfs_drop *drop)
     free_list(dropped);
 }
 
+void spfs_notify_forget(void *ctx, uint64_t node)
+{
+    struct spfs_notify *n = ctx;
+    n->sink.inode(n->ctx, node, false);
+}
+
 /* A folder's own attributes change with every name that comes or goes; said once for a run of them. */
 static void tell(struct spfs_notify *n, const struct entry *e, uint64_t *last_parent)
 {

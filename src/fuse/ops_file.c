@@ -20,7 +20,6 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     }
     fi->fh = (uintptr_t)file;
     fi->keep_cache = keep_cache;
-    fi->direct_io = spfs_vfs_is_direct(file);
     if (fuse_reply_open(req, fi) == -ENOENT)
         spfs_vfs_release(vfs, file); /* interrupted: nobody holds it */
 }

@@ -43,8 +43,6 @@ static void tell_inode(void *ctx, uint64_t node, bool content)
 {
     struct spfs_fuse *f = ctx;
     fuse_lowlevel_notify_inval_inode(f->se, node, content ? 0 : -1, 0);
-    if (content)
-        spfs_vfs_told(f->vfs, node);
 }
 
 static void tell_entry(void *ctx, uint64_t parent, const char *name)
@@ -228,9 +226,14 @@ static int mount_it(struct spfs_fuse *f, struct spfs_reason *reason)
     return 0;
 }
 
+/* After the kernel has taken our answer to its first request, which would lower it again: the statfs waits
+ * for that. */
 static void raise_readahead(const struct spfs_fuse *f)
 {
     char path[64];
+    struct statvfs st;
+    if (statvfs(f->mountpoint, &st) < 0)
+        return;
     spfs_format(path, sizeof(path), "/sys/class/bdi/0:%u/read_ahead_kb", f->minor);
     SPFS_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || dprintf(fd, "%u", f->readahead_kb) < 0)
@@ -281,7 +284,8 @@ int spfs_fuse_mount(struct spfs_fuse *f, struct spfs_reason *reason)
         return spfs_fail(reason, err, "the mount on %s does not answer: %s", f->mountpoint, strerror(-err));
     }
     raise_readahead(f);
-    struct spfs_vfs_listener listener = {.drop = spfs_notify_drop, .ctx = f->notify};
+    struct spfs_vfs_listener listener = {
+        .drop = spfs_notify_drop, .ctx = f->notify, .forget = spfs_notify_forget};
     spfs_vfs_listen(f->vfs, &listener);
     return 0;
 }

@@ -71,12 +71,19 @@ static bool pages_match(struct spfs_vfs *v, uint64_t node, uint32_t content)
     return match;
 }
 
-/* Between a change and the moment the kernel is told, it has attributes of the version before, and would cut the new one short. */
-static bool has_old_attributes(struct spfs_vfs *v, uint64_t node, uint32_t content)
+/* Between a change and the moment the notifier tells it, the kernel has attributes of the version before, and would end the new one at the old size. It is made to ask for them. */
+static void forget_older(struct spfs_vfs *v, uint64_t node, uint32_t content)
 {
-    SPFS_LOCKED(&v->lock);
-    const struct vfs_pages *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
-    return given->node == node && given->content < content;
+    struct spfs_vfs_listener to;
+    {
+        SPFS_LOCKED(&v->lock);
+        const struct vfs_pages *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
+        if (given->node != node || given->content >= content)
+            return;
+        to = v->listener;
+    }
+    if (to.forget)
+        to.forget(to.ctx, node);
 }
 
 static int attach(struct spfs_vfs *v, struct spfs_vfs_file *file, const struct spfs_node *n)
@@ -139,18 +146,13 @@ int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int fla
     file->parent = n->parent;
     file->fetch_flags = is_nofetch(v, pid) ? SPFS_FETCH_CACHED_ONLY : 0;
     vfs_saw_content(v, n->ino, n->content);
-    file->direct = has_old_attributes(v, node, n->content);
-    file->kept_cache = !file->direct && pages_match(v, node, n->content);
+    forget_older(v, node, n->content);
+    file->kept_cache = pages_match(v, node, n->content);
     spfs_lock_init(&file->lock, SPFS_RANK_VFS_FILE);
     spfs_tree_touch(v->config.tree, n->drive);
     *ret_keep_cache = file->kept_cache;
     *ret = TAKE(file);
     return 0;
-}
-
-bool spfs_vfs_is_direct(const struct spfs_vfs_file *file)
-{
-    return file->direct;
 }
 
 void spfs_vfs_release(struct spfs_vfs *v, struct spfs_vfs_file *file)
@@ -194,15 +196,17 @@ static int move_on(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file 
         return err == -ENOENT ? -ESTALE : err;
     {
         SPFS_LOCKED(&file->lock);
-        if (file->content != tried)
-            return 0;
-        if (n->content == tried || file->before)
-            return -ESTALE;
-        err = attach(v, file, n);
+        if (file->content == tried) {
+            if (n->content == tried || file->before)
+                return -ESTALE;
+            err = attach(v, file, n);
+        }
     }
-    if (!err)
-        pages_match(v, file->node, n->content);
-    return err;
+    if (err)
+        return err;
+    forget_older(v, file->node, n->content);
+    pages_match(v, file->node, n->content);
+    return 0;
 }
 
 struct delivery {

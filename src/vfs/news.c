@@ -23,14 +23,6 @@ bool vfs_saw_content(struct spfs_vfs *v, uint64_t ino, uint32_t content)
     return o && o->mixed;
 }
 
-void spfs_vfs_told(struct spfs_vfs *v, uint64_t node)
-{
-    SPFS_LOCKED(&v->lock);
-    struct vfs_pages *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
-    if (given->node == node)
-        *given = (struct vfs_pages){0};
-}
-
 static void content_changed(struct spfs_vfs *v, uint64_t ino)
 {
     SPFS_FREE struct spfs_node *n = malloc(sizeof(*n));

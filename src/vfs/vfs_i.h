@@ -38,7 +38,6 @@ struct spfs_vfs_file {
     struct spfs_fetch_file *before; /* that of the version the handle has moved on from, or NULL; closed with the handle */
     struct spfs_stream stream;
     unsigned fetch_flags;
-    bool direct;              /* the kernel may still believe the size of an older version: no use of its pages */
     bool kept_cache;          /* the kernel kept pages from before: what they hold has been read by somebody */
     atomic_bool delivered;    /* bytes went out through this handle */
     atomic_bool whole;        /* its end was read */

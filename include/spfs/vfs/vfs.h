@@ -61,8 +61,6 @@ int spfs_vfs_statfs(struct spfs_vfs *v, uint64_t node, struct statvfs *ret);
 
 /* flags as open(2); pid of the program (0 unknown). Writing: -EROFS on a read-only mount. */
 int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int flags, pid_t pid, struct spfs_vfs_file **ret, bool *ret_keep_cache);
-/* Its reads must not go through the kernel's pages, for the kernel has not yet been told of the version that was opened. */
-bool spfs_vfs_is_direct(const struct spfs_vfs_file *file);
 /* As spfs_fetch_read, but clipped to the file's end (reply with n = 0 at or past it) and any len. */
 int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *file, uint64_t off, size_t len,
                   int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx);
@@ -90,9 +88,8 @@ struct spfs_vfs_drop {
 struct spfs_vfs_listener {
     void (*drop)(void *ctx, const struct spfs_vfs_drop *drop); /* must not block: queues for the notifier thread */
     void *ctx;
+    void (*forget)(void *ctx, uint64_t node); /* the kernel forgets the node's attributes (not its pages) before this returns; may be NULL */
 };
-/* The kernel has dropped what it knew of this node's content and attributes, as asked by a drop with SPFS_NEWS_CONTENT. */
-void spfs_vfs_told(struct spfs_vfs *v, uint64_t node);
 void spfs_vfs_listen(struct spfs_vfs *v, const struct spfs_vfs_listener *listener); /* before serving; NULL ends */
 void spfs_vfs_changed(void *vfs, const struct spfs_news *news, size_t n);            /* an observer's `changed` */
 

@@ -76,7 +76,7 @@ static int setup(void **state)
                                   .file_mode = 0644, .dir_mode = 0755, .read_only = true};
     assert_int_equal(spfs_tree_resolve(w->tree, &w->op, "Marketing/Documents", &vfs.root, &w->reason), 0);
     assert_int_equal(spfs_vfs_new(&vfs, &w->vfs), 0);
-    struct spfs_vfs_listener listener = {dropped, w};
+    struct spfs_vfs_listener listener = {.drop = dropped, .ctx = w};
     spfs_vfs_listen(w->vfs, &listener);
     *state = w;
     return 0;
