@@ -43,8 +43,8 @@ class Failure(Exception):
 class Handle:
     """One open file description: everything that it delivers must be of one version."""
 
-    def __init__(self, reader, path, fd, since, items):
-        self.reader, self.path, self.fd, self.since, self.items = reader, path, fd, since, items
+    def __init__(self, reader, path, fd, since, epoch, items):
+        self.reader, self.path, self.fd, self.since, self.epoch, self.items = reader, path, fd, since, epoch, items
         self.candidates = None  # fixed by the first delivery
         self.seen = []
 
@@ -56,7 +56,9 @@ class Handle:
         self.seen.append("%d+%d%s" % (offset, len(data), "=end" if at_end else ""))
         before = self.candidates
         self.candidates = [v for v in before if v.piece(offset, len(data)) == data and (not at_end or offset + len(data) >= v.size)]
-        if not self.candidates:
+        if fresh and not data and self.candidates:
+            self.candidates = None  # nothing delivered yet: it may still move on to a newer version
+        elif not self.candidates:
             raise Failure("%s: read %d bytes at %d%s, which begin with %r, no piece of %s\n  allowed: %s\n  earlier reads of this open file: %s" % (
                 self.path, len(data), offset, ", then the end" if at_end else "", data[:24],
                 "a version that may be seen" if fresh else "the version seen before", before[-6:], self.seen[-12:-1]))
@@ -119,7 +121,7 @@ class Reader(threading.Thread):
     # ---------------------------------------------------------------------------------------------------------- files
     def open(self):
         path = self.truth.some_path(self.dice, want_dir=False)
-        fd, since, _ = self.path_call("open", path, os.open, os.O_RDONLY)
+        fd, since, epoch = self.path_call("open", path, os.open, os.O_RDONLY)
         if fd is None:
             return None
         items = self.truth.maybe(path, since, time.monotonic())
@@ -128,11 +130,11 @@ class Reader(threading.Thread):
             if error or os.path.stat.S_ISDIR(st.st_mode):
                 os.close(fd)
                 return None
-        return Handle(self, path, fd, since, [i for i in items if not i.is_dir])
+        return Handle(self, path, fd, since, epoch, [i for i in items if not i.is_dir])
 
     def read(self, handle, offset, length):
         """Until length, the end or an error, as a program does. False: this handle is of no more use."""
-        epoch, data = self.run_.epoch(), b""
+        data = b""
         while len(data) < length:
             what = "read %s %d+%d" % (handle.path, offset + len(data), length - len(data))
             piece, error = self.attempt(what, os.pread, handle.fd, length - len(data), offset + len(data))
@@ -140,7 +142,7 @@ class Reader(threading.Thread):
                 handle.check(offset, data, False)
                 if error == errno.ENOENT:
                     raise Failure(what + ": ENOENT from an open file")
-                self.judge(what, handle.path, error, handle.since, epoch)
+                self.judge(what, handle.path, error, handle.since, handle.epoch)
                 return False
             if not piece:
                 break
@@ -156,7 +158,9 @@ class Reader(threading.Thread):
         if not handle:
             return
         step, offset = self.dice.choice(LENGTHS[4:]), 0
-        while self.read(handle, offset, step) and offset < max(v.size for v in handle.candidates) and not self.run_.over:
+        while self.read(handle, offset, step) and handle.candidates and not self.run_.over:
+            if offset > max(v.size for v in handle.candidates):
+                break
             offset += step
         self.close(handle)
 
@@ -190,7 +194,7 @@ class Reader(threading.Thread):
             return self.judge(what, path, int(done.stderr), since, epoch)
         if done.returncode not in (0, -7):
             raise Failure("%s: the program ended with %d: %s" % (what, done.returncode, done.stderr[-300:]))
-        handle = Handle(self, path, None, since, [i for i in self.truth.maybe(path, since, time.monotonic()) if not i.is_dir])
+        handle = Handle(self, path, None, since, epoch, [i for i in self.truth.maybe(path, since, time.monotonic()) if not i.is_dir])
         rest = done.stdout
         for offset, length in ranges:
             if not rest:
