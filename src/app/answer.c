@@ -130,9 +130,9 @@ int spfs_answer_info(struct spfs_stack *s, struct spfs_op *op, const char *path,
     spfs_buf_init(&place, 64 * 1024);
     err = spfs_catalog_path(s->catalog, node.ino, &place);
     if (!err)
-        err = add_text(b, "path", place.data ? place.data : "");
+        err = add_text(b, "path", place.len ? place.data : "/");
     spfs_buf_done(&place);
-    if (!err)
+    if (!err && *node.name)
         err = add_text(b, "name", node.name);
     if (!err)
         err = add_text(b, "kind", kind_name(node.kind));

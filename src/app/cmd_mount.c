@@ -14,6 +14,7 @@
 #include <spfs/fuse/mounts.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -71,13 +72,20 @@ static void plan_done(struct plan *p)
     spfs_options_done(&p->options);
 }
 
+/* Others' dead mounts are not ours to clear away. */
+static bool is_dead_spfs(const char *dir)
+{
+    struct spfs_mount m;
+    return spfs_mounts_at(dir, &m) == 0 && strcmp(m.type, SPFS_MOUNT_TYPE) == 0 && spfs_mounts_is_dead(dir);
+}
+
 /* A directory that is there and carries no spfs mount; a dead one is cleared away first. */
 static int check_mountpoint(struct plan *p, const char *dir, struct spfs_reason *reason)
 {
     struct stat st;
     struct spfs_mount m;
     int err = spfs_mounts_resolve(dir, p->mountpoint);
-    for (int i = 0; !err && i < 8 && spfs_mounts_is_dead(p->mountpoint); i++)
+    for (int i = 0; !err && i < 8 && is_dead_spfs(p->mountpoint); i++)
         if ((err = spfs_mounts_detach(p->mountpoint, true, reason)))
             return err;
     if (!err && stat(p->mountpoint, &st) < 0)
@@ -92,6 +100,14 @@ static int check_mountpoint(struct plan *p, const char *dir, struct spfs_reason 
         return spfs_fail(reason, -EBUSY, "%s is already mounted on %s; unmount it first", m.source,
                          p->mountpoint);
     return 0;
+}
+
+static int check_log(const char *file, struct spfs_reason *reason)
+{
+    SPFS_CLOSE int fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    return !file || fd >= 0 ? 0
+                            : spfs_fail(reason, -errno, "the log file %s cannot be written: %s; name another",
+                                        file, strerror(errno));
 }
 
 /* All that needs no server. SPFS_USAGE for what was typed wrong. */
@@ -110,6 +126,8 @@ static int make_plan(struct plan *p, const char *dir, const char *options, struc
     err = p->source.is_url
               ? spfs_config_for_url(p->config, p->source.path, p->options.connection, &p->connection, reason)
               : spfs_config_connection(p->config, p->source.connection, &p->connection, reason);
+    if (!err)
+        err = check_log(p->options.log_file, reason);
     if (!err)
         err = check_mountpoint(p, dir, reason);
     if (!err)

@@ -83,6 +83,21 @@ static int check_auth(const struct spfs_connection *c, struct spfs_reason *reaso
                      c->name, auth);
 }
 
+/* They are read again and again, by a daemon whose working directory is /. */
+static int check_files(const struct spfs_connection *c, struct spfs_reason *reason)
+{
+    static const enum spfs_key files[] = {SPFS_KEY_CLIENT_SECRET_FILE, SPFS_KEY_CERTIFICATE_FILE,
+                                          SPFS_KEY_PRIVATE_KEY_FILE, SPFS_KEY_REFRESH_TOKEN_FILE,
+                                          SPFS_KEY_CA_FILE};
+    for (size_t i = 0; i < SPFS_ARRAY_LEN(files); i++) {
+        const char *file = c->value[files[i]];
+        if (file && file[0] != '/')
+            return spfs_fail(reason, -EINVAL, "connection %s: %s = %s is not a full path; write it from / on",
+                             c->name, spfs_key_names[files[i]], file);
+    }
+    return 0;
+}
+
 static int check_policy(const struct spfs_config *c, const struct spfs_connection *n,
                         struct spfs_reason *reason)
 {
@@ -106,6 +121,8 @@ static int check(const struct spfs_config *c, const struct spfs_connection *n, s
                              "connection %s has no %s; add it to its section of the configuration", n->name,
                              spfs_key_names[needed[i]]);
     int err = check_auth(n, reason);
+    if (!err)
+        err = check_files(n, reason);
     if (!err)
         err = check_url(n, "login_url", spfs_connection_login_url(n), reason);
     if (!err)

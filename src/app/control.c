@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CREW = 4, CONNECTIONS = 32, LINE_MS = 5000, SYNC_MS = 600000 };
+enum { CREW = 4, CONNECTIONS = 32, LINE_MS = 5000, SYNC_MS = 600000, REST_MS = 200 };
 
 struct job {
     struct spfs_job job;
@@ -155,15 +155,17 @@ static void job_run(struct spfs_job *job)
     job_free(j);
 }
 
-static void take_connection(struct spfs_control *c)
+/* False: there is one, but no descriptor or memory for it. */
+static bool take_connection(struct spfs_control *c)
 {
     const struct timeval limit = {.tv_sec = LINE_MS / 1000};
     int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
-    struct job *j = fd < 0 ? NULL : calloc(1, sizeof(*j));
+    if (fd < 0)
+        return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
+    struct job *j = calloc(1, sizeof(*j));
     if (!j) {
-        if (fd >= 0)
-            close(fd);
-        return;
+        close(fd);
+        return false;
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     j->job = (struct spfs_job){.run = job_run, .drop = job_drop, .urgency = SPFS_URGENT};
@@ -180,6 +182,7 @@ static void take_connection(struct spfs_control *c)
     spfs_lock_drop(&c->lock);
     if (full || spfs_workq_add(c->crew, &j->job))
         job_free(j);
+    return true;
 }
 
 static void *control_main(void *arg)
@@ -192,8 +195,8 @@ static void *control_main(void *arg)
             break;
         if (n > 0 && p[1].revents)
             break;
-        if (n > 0 && p[0].revents)
-            take_connection(c);
+        if (n > 0 && p[0].revents && !take_connection(c))
+            poll(&p[1], 1, REST_MS); /* the waiting one keeps the listener readable */
     }
     return NULL;
 }

@@ -241,9 +241,10 @@ static int set_number(const struct spfs_option *spec, const char *value, uint64_
 
 static int add_flag(struct spfs_options *o, const char *name, struct spfs_reason *reason)
 {
-    size_t used = strlen(o->flags);
-    if (strstr(o->flags, name))
-        return 0;
+    size_t used = strlen(o->flags), len = strlen(name);
+    for (const char *p = o->flags; *p; p += strcspn(p, ","), p += *p == ',')
+        if (strcspn(p, ",") == len && strncmp(p, name, len) == 0)
+            return 0;
     if (!spfs_format(o->flags + used, sizeof(o->flags) - used, "%s%s", used ? "," : "", name))
         return spfs_fail(reason, -EINVAL, "option %s: too many options", name);
     return 0;
