@@ -142,6 +142,7 @@ int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int fla
         open_put(v, file->open);
         return err;
     }
+    atomic_store(&file->refs, 1);
     file->node = node;
     file->parent = n->parent;
     file->fetch_flags = is_nofetch(v, pid) ? SPFS_FETCH_CACHED_ONLY : 0;
@@ -155,14 +156,21 @@ int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int fla
     return 0;
 }
 
-void spfs_vfs_release(struct spfs_vfs *v, struct spfs_vfs_file *file)
+static void file_put(struct spfs_vfs *v, struct spfs_vfs_file *file)
 {
+    if (atomic_fetch_sub(&file->refs, 1) > 1)
+        return;
     spfs_fetch_close(file->fetch);
     if (file->before)
         spfs_fetch_close(file->before);
     open_put(v, file->open);
     spfs_lock_done(&file->lock);
     free(file);
+}
+
+void spfs_vfs_release(struct spfs_vfs *v, struct spfs_vfs_file *file)
+{
+    file_put(v, file);
 }
 
 /* May this handle take up the new version: nobody has seen a byte of the old one through it or through the kernel's pages. */
@@ -251,6 +259,7 @@ int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *
                   int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx)
 {
     struct delivery d = {.file = file, .reply = reply, .ctx = ctx};
+    atomic_fetch_add(&file->refs, 1);
     int err = read_once(file, op, off, len, &d);
     if (err == -ESTALE && (has_moved(file, d.content) || is_virgin(v, file))) {
         err = move_on(v, op, file, d.content);
@@ -259,5 +268,6 @@ int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *
     }
     if (!err && atomic_exchange(&file->whole, false))
         vfs_note_whole(v, file);
+    file_put(v, file);
     return err == -ENOENT ? -ESTALE : err; /* the item is gone, not the open file */
 }

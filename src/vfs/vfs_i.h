@@ -30,6 +30,7 @@ struct vfs_open {
 };
 
 struct spfs_vfs_file {
+    _Atomic unsigned refs;    /* the open file, and each read under way: once its reply is out, the kernel may release the file before the read has returned */
     uint64_t node, parent;
     struct vfs_open *open;
     uint32_t content;
