@@ -66,7 +66,7 @@ struct spfs_upload {
     const char *name;      /* server spelling */
     uint64_t size;         /* bytes; a snapshot that does not change during the call */
     int64_t mtime_ns, btime_ns; /* UNKNOWN: not set. Sent with the content: no extra version (promise 9) */
-    /* The bytes: seekable. Fills p from off, returns bytes > 0 or -errno. Runs on the http engine's thread. */
+    /* The bytes: seekable. Fills p from off, returns bytes > 0 or -errno. Runs on the http engine's thread, or on the caller's while nothing is being sent. */
     ssize_t (*fill)(void *ctx, uint64_t off, void *p, size_t n);
     /* Resuming: the upload address of an earlier call for the same bytes, or NULL. It is a secret. */
     const char *session;

@@ -122,6 +122,26 @@ static void check(const struct fake_step *s, const struct spfs_http_request *req
         die("another body", req->body ? (const char *)req->body : "none");
 }
 
+/* The whole body, as the engine would fetch it. */
+static int drain(const struct spfs_http_request *req)
+{
+    uint64_t base = 0;
+    for (const char *const *h = req->headers; h && *h; h++)
+        if (spfs_starts(*h, "Content-Range: bytes "))
+            base = strtoull(*h + 21, NULL, 10);
+    for (uint64_t off = 0; off < req->body_total;) {
+        unsigned char b[4096];
+        uint64_t left = req->body_total - off;
+        ssize_t n = req->fill(req->ctx, off, b, left < sizeof b ? (size_t)left : sizeof b);
+        if (n <= 0)
+            return n < 0 ? (int)n : -EIO;
+        for (ssize_t i = 0; i < n; i++, off++)
+            if (b[i] != fake_byte(base + off))
+                die("a wrong byte", req->url);
+    }
+    return 0;
+}
+
 static int pour(const struct fake_step *s, const struct spfs_http_request *req,
                 struct spfs_http_response *ret)
 {
@@ -151,6 +171,7 @@ static void fill_head(const struct fake_step *s, struct spfs_http_head *h)
         .content_length = UINT64_MAX,
         .range_total = UINT64_MAX,
         .retry_after_ms = -1,
+        .date_ns = s->date_s ? s->date_s * 1000000000 : INT64_MIN,
         .infected = s->infected,
         .coded = s->coded,
     };
@@ -182,8 +203,10 @@ int spfs_governor_perform(struct spfs_governor *g, struct spfs_http *h, struct s
     check(s, req, line);
     if (s->hook)
         s->hook();
-    if (s->rc)
-        return spfs_fail(reason, s->rc, "scripted");
+    ret->sent = !s->unsent;
+    int filled = req->fill && !s->unsent ? drain(req) : 0;
+    if (s->rc || filled)
+        return spfs_fail(reason, s->rc ? s->rc : filled, "scripted");
     fill_head(s, &ret->head);
     if (!req->data || ret->head.status / 100 != 2)
         return s->body ? spfs_buf_adds(&ret->body, s->body) : 0;
