@@ -333,6 +333,8 @@ class Run:
         print("calls: " + ", ".join("%s %s %d" % (*c, n) for c, n in sorted(calls.items())))
 
     def show(self):
+        if self.world.daemon and self.world.daemon.poll() is not None:
+            print("the daemon ended with status %d" % self.world.daemon.poll())
         print("FAILED with seed %d (repeat with SPFS_SEED=%d): %s" % (self.seed, self.seed, self.failure))
         print("--- what happened last")
         print("\n".join(list(self.events)[-80:]))
