@@ -297,17 +297,32 @@ int tree_discover_tenant(struct spfs_tree *t, struct spfs_op *op, const struct s
     return err;
 }
 
+/* The known sites below dir. */
+static int known_subsites(struct spfs_tree *t, uint64_t dir, struct known *ret)
+{
+    struct spfs_node *node = malloc(sizeof(*node));
+    int err = node ? spfs_catalog_children(t->catalog, dir, collect_child, ret) : -ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; !err && i < ret->n; i++)
+        if (spfs_catalog_get(t->catalog, ret->v[i], node) == 0 && node->kind == SPFS_KIND_SITE)
+            ret->v[n++] = ret->v[i];
+    ret->n = n;
+    free(node);
+    return err;
+}
+
 int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
 {
     struct places drives = {0}, subs = {0};
+    struct known kept = {0};
     uint64_t stamp = spfs_catalog_stamp(t->catalog);
     int err = t->remote->ops->libraries(t->remote, op, dir->id, collect_drive, &drives, reason);
     if (!err) {
         int one = t->remote->ops->subsites(t->remote, op, dir->id, collect_site, &subs, reason);
-        if (one && one != -EACCES && one != -ENOENT) /* an account may see a site without seeing its subsites */
-            err = one;
+        /* An account may see a site without seeing its subsites; a refusal says nothing about those that are known. */
+        err = one == -EACCES || one == -ENOENT ? known_subsites(t, dir->ino, &kept) : one;
     }
-    SPFS_FREE uint64_t *seen = calloc(drives.n + subs.n + 1, sizeof(*seen));
+    SPFS_FREE uint64_t *seen = calloc(drives.n + subs.n + kept.n + 1, sizeof(*seen));
     size_t n = 0;
     struct spfs_catalog_txn *txn = NULL;
     if (!err)
@@ -321,12 +336,15 @@ int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spf
     }
     if (!err)
         err = put_sites(t, txn, dir->ino, &subs, seen, &n);
+    for (size_t i = 0; !err && i < kept.n; i++)
+        seen[n++] = kept.v[i];
     if (!err)
         err = spfs_catalog_end_listing(txn, dir->ino, seen, n, stamp, spfs_now_real_ns() / 1000000);
     if (txn && err)
         spfs_catalog_abort(txn);
     else if (txn)
         err = spfs_catalog_commit(txn);
+    free(kept.v);
     places_done(&drives);
     places_done(&subs);
     tree_note_contact(t, err, reason ? reason->text : NULL);

@@ -38,6 +38,7 @@ struct fake_server {
     size_t page;             /* items a page */
     _Atomic int offline;             /* error of every call, 0 none */
     _Atomic int delta_error;         /* error of delta calls */
+    _Atomic int subsites_error;      /* error of lists of subsites */
     _Atomic int gone_once;           /* next delta answers -ESTALE */
     _Atomic bool endless;            /* delta pages never end */
     _Atomic int item_error;
@@ -155,6 +156,8 @@ static inline int fake_subsites(struct spfs_remote *r, struct spfs_op *op, const
     (void)op;
     (void)reason;
     struct fake_server *f = fake_of(r);
+    if (f->subsites_error)
+        return f->subsites_error;
     for (size_t i = 0; i < f->sites_n && !f->offline; i++) {
         if (!f->sites[i].below || strcmp(f->sites[i].below, site) != 0)
             continue;

@@ -117,6 +117,20 @@ static void test_discovery_all(void **state)
     assert_int_equal(resolve_err(w, "Marketing/Documents/Alpha/Beta.txt"), -ENOTDIR);
 }
 
+static void test_refused_subsites_stay(void **state)
+{
+    struct world *w = *state;
+    start(w, (struct spfs_tree_config){.sites = SPFS_SHOW_ALL});
+    assert_true(has(w, "Marketing", "Sub"));
+    w->f.subsites_error = -EACCES;
+    sync_now(w, "Marketing");
+    assert_true(has(w, "Marketing", "Sub"));
+    assert_true(has(w, "Marketing", "Documents"));
+    w->f.subsites_error = 0;
+    sync_now(w, "Marketing");
+    assert_true(has(w, "Marketing", "Sub"));
+}
+
 static void test_followed_only(void **state)
 {
     struct world *w = *state;
@@ -256,7 +270,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_discovery_all), T(test_followed_only), T(test_listed),  T(test_web_address), T(test_round),    T(test_resync_sweeps),
+        T(test_discovery_all), T(test_refused_subsites_stay), T(test_followed_only), T(test_listed),  T(test_web_address), T(test_round),    T(test_resync_sweeps),
         T(test_endless),       T(test_delta_refused), T(test_offline), T(test_shortcut),    T(test_interrupted_lister_hands_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
