@@ -127,6 +127,8 @@ static void connections_that_cannot_work(void **state)
     refused("tenant = x\nclient_id = 1\n", -EINVAL, "auth");
     refused("tenant = x\nclient_id = 1\nauth = secret\n", -EINVAL, "client_secret_file");
     refused("tenant = x\nclient_id = 1\nauth = magic\n", -EINVAL, "magic");
+    refused("tenant = x\nclient_id = 1\nauth = secret\nclient_secret_file = ~/s\n", -EINVAL, "full path");
+    refused(CONNECTION "ca_file = company.pem\n", -EINVAL, "full path");
     refused(CONNECTION "cloud = moon\n", -EINVAL, "moon");
     refused(CONNECTION "graph_url = http://192.0.2.1:8080\n", -EPERM, "https");
     refused(CONNECTION "login_url = http://login.example\n", -EPERM, "https");
