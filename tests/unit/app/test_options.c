@@ -77,6 +77,9 @@ static void those_of_mount(void **state)
     assert_int_equal(parse(&o, "nosuid,nodev,noexec,noatime,nodev", said, sizeof(said)), 0);
     assert_string_equal(o.flags, "nosuid,nodev,noexec,noatime");
     spfs_options_done(&o);
+    assert_int_equal(parse(&o, "dirsync,sync,dirsync", said, sizeof(said)), 0);
+    assert_string_equal(o.flags, "dirsync,sync");
+    spfs_options_done(&o);
 }
 
 static void wrong_ones_are_named(void **state)
