@@ -31,6 +31,7 @@ refused 'no such|does not exist|not found' sim: "$T/no such directory"
 touch "$T/file"
 refused 'not a directory' sim: "$T/file"
 assert_fails 'usage|unknown|no_such_option' "$SPFS" mount sim: "$M" -o no_such_option=1
+assert_fails 'log file' "$SPFS" mount sim: "$M" -o "$OPTIONS,log_file=$T/no such directory/log"
 assert_fails 'usage|unknown' "$SPFS" no-such-command
 status=0
 "$SPFS" mount >/dev/null 2>&1 || status=$?
