@@ -16,7 +16,7 @@ round()
     n=$((n + 1))
     sim_write "$library/new$n.txt" "number $n"
     sim_faults "[{\"path_contains\":\"/delta\",\"times\":-1,$1}]"
-    timeout 100 "$SPFS" sync "$M" >"$T/sync" 2>&1 || true
+    timeout 5 "$SPFS" sync "$M" >"$T/sync" 2>&1 || true
     [ "$(sim_fired)" -gt 0 ] || fail "the fault did not fire: $1"
     find "$M" | grep -v '/new[0-9]*\.txt$' | sort | diff "$T/before" - >&2 || fail "the listing changed with: $1"
     sim_faults_clear

@@ -6,17 +6,17 @@ LIMIT=120
 setup
 verify
 spfs_unmount
-mapfile -d '' files < <(find "$T/cache" "$T/state" -name data.mdb -size +0 -print0)
+mapfile -d '' files < <(find "$T/cache" "$T/state" -name "*.lmdb" -size +0 -print0)
 [ ${#files[@]} -gt 0 ] || fail "no database found in the state and cache directories"
 for file in "${files[@]}"; do
-    note "$(basename "$(dirname "$file")"): cut short"
+    note "$(basename "$file"): cut short"
     cp "$file" "$T/saved"
     truncate -s 5000 "$file"
     spfs_mount
     verify
     spfs_unmount
 
-    note "$(basename "$(dirname "$file")"): garbage"
+    note "$(basename "$file"): garbage"
     head -c 100000 /dev/urandom >"$file"
     spfs_mount
     verify
@@ -24,17 +24,27 @@ for file in "${files[@]}"; do
 done
 
 note "flipped bytes in cached content are noticed"
-mapfile -d '' files < <(find "$T/cache" -name data.mdb -print0)
-for file in "${files[@]}"; do
-    python3 - "$file" <<'END'
-import os, sys
-size = os.path.getsize(sys.argv[1])
-with open(sys.argv[1], "r+b") as file:
-    for at in range(size // 2, size, 65536):
-        file.seek(at + 2000)
-        file.write(b"\xff\x00\xff\x00")
-END
-done
+library=$(sim_library)
+sim_op write "$library/flip.bin" size 3000000 seed 5
 spfs_mount
-verify
+warm
+cp "$M$library/flip.bin" "$T/flip.bin"
+spfs_unmount
+python3 - "$T/flip.bin" "$T/cache" <<'END'
+import os, sys
+with open(sys.argv[1], "rb") as file:
+    piece = file.read()[700000:700064]
+flipped = 0
+for folder, _, names in os.walk(sys.argv[2]):
+    for name in names:
+        with open(os.path.join(folder, name), "r+b") as file:
+            data, at = file.read(), -1
+            while (at := data.find(piece, at + 1)) >= 0:
+                file.seek(at)
+                file.write(bytes(b ^ 1 for b in piece))
+                flipped += 1
+assert flipped, "the content is not found in the cache"
+END
+spfs_mount
+cmp "$M$library/flip.bin" "$T/flip.bin" || fail "a damaged block was handed out"
 spfs_unmount

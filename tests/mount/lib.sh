@@ -449,6 +449,10 @@ cleanup()
     if [ $status -ne 0 ] && [ $status -ne 77 ]; then
         show_logs
     fi
+    # What a test mounted besides (only in its own namespace), the last one first.
+    awk -v top="$T/" 'index($2, top) == 1 { print $2 }' /proc/self/mounts | tac | while IFS= read -r dir; do
+        umount -l "$(printf '%b' "$dir")"
+    done
     rm -rf --one-file-system "$T"
     exit $status
 }
