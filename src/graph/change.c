@@ -86,7 +86,7 @@ static int attempt(struct run *r, bool first)
     }
     if (rc == 0 || reply.unclear)
         r->unclear = true;
-    else if (rc == -ENOENT && first)
+    else if (reply.status == 404 && first)
         return graph_wait(r->g, r->op, UNSEEN_MS) ? end(r, rc) : 0;
     else if (!may_be_own_doing(r, rc))
         return end(r, rc);
