@@ -28,6 +28,7 @@ fi
 : "${SPFS:?the spfs program to test}" "${SPFS_SIM:?the spfs-sim program}"
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$LIB/../.." && pwd)
+PYTHON=$(python3 -S -c 'import sys; print(sys.executable)') # what is behind a version manager's slow script
 T=$(mktemp -d "${TMPDIR:-/tmp}/spfs-test.XXXXXX")
 M=$T/mnt
 OPTIONS=state_dir=$T/state,cache_dir=$T/cache,poll=3600
@@ -116,6 +117,11 @@ wait_until()
         fi
         sleep 0.05
     done
+}
+
+python3()
+{
+    "$PYTHON" -S "$@"
 }
 
 now_ms()
