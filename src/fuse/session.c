@@ -271,6 +271,10 @@ int spfs_fuse_mount(struct spfs_fuse *f, struct spfs_reason *reason)
     int err = mount_it(f, reason);
     if (err)
         return err;
+    /* Before the first answer: whatever the kernel believes from it on can be taken back. */
+    struct spfs_vfs_listener listener = {
+        .drop = spfs_notify_drop, .ctx = f->notify, .forget = spfs_notify_forget};
+    spfs_vfs_listen(f->vfs, &listener);
     err = spfs_mounts_at(f->mountpoint, &m);
     if (!err) {
         f->minor = m.minor;
@@ -284,9 +288,6 @@ int spfs_fuse_mount(struct spfs_fuse *f, struct spfs_reason *reason)
         return spfs_fail(reason, err, "the mount on %s does not answer: %s", f->mountpoint, strerror(-err));
     }
     raise_readahead(f);
-    struct spfs_vfs_listener listener = {
-        .drop = spfs_notify_drop, .ctx = f->notify, .forget = spfs_notify_forget};
-    spfs_vfs_listen(f->vfs, &listener);
     return 0;
 }
 
