@@ -23,7 +23,7 @@ static bool give(struct spfs_vfs *v, const struct spfs_node *n, uint64_t node)
 {
     bool mixed = vfs_saw_content(v, n->ino, n->content);
     SPFS_LOCKED(&v->lock);
-    v->given[vfs_slot(node) % VFS_GIVEN_SLOTS] = (struct vfs_pages){node, n->content};
+    v->given[vfs_slot(node) % VFS_GIVEN_SLOTS] = (struct vfs_given){node, n->size, n->content};
     return mixed;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Open files.
  * A handle belongs to one content version. It is stale once the catalog has another; then reads answer -ESTALE. One exception spares people a needless error: a handle that has
- * delivered nothing, is the only one, and was opened onto an empty kernel cache moves on to the new version (the server had changed before we knew). */
+ * delivered nothing, is the only one, and was opened onto an empty kernel cache moves on to the new version (the server had changed before we knew). Not to a shorter one: in the
+ * read under way the kernel still has the old size, and would fill up with zeros what is missing. */
 #include "vfs_i.h"
 
 #include <errno.h>
@@ -72,13 +73,13 @@ static bool pages_match(struct spfs_vfs *v, uint64_t node, uint32_t content)
 }
 
 /* Between a change and the moment the notifier tells it, the kernel has attributes of the version before, and would end the new one at the old size. It is made to ask for them. */
-static void forget_older(struct spfs_vfs *v, uint64_t node, uint32_t content)
+static void forget_older(struct spfs_vfs *v, uint64_t node, const struct spfs_node *n)
 {
     struct spfs_vfs_listener to;
     {
         SPFS_LOCKED(&v->lock);
-        const struct vfs_pages *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
-        if (given->node != node || given->content >= content)
+        const struct vfs_given *given = &v->given[vfs_slot(node) % VFS_GIVEN_SLOTS];
+        if (given->node != node || (given->content >= n->content && given->size == n->size))
             return;
         to = v->listener;
     }
@@ -91,6 +92,8 @@ static int attach(struct spfs_vfs *v, struct spfs_vfs_file *file, const struct s
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
     if (!rec)
         return -ENOMEM;
+    if (!n->size_known) /* the server does not say it, or what cannot be: that is not an empty file */
+        return -EIO;
     int err = spfs_catalog_drive(v->config.catalog, n->drive, rec);
     if (err)
         return err;
@@ -147,7 +150,7 @@ int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int fla
     file->parent = n->parent;
     file->fetch_flags = is_nofetch(v, pid) ? SPFS_FETCH_CACHED_ONLY : 0;
     vfs_saw_content(v, n->ino, n->content);
-    forget_older(v, node, n->content);
+    forget_older(v, node, n);
     file->kept_cache = pages_match(v, node, n->content);
     spfs_lock_init(&file->lock, SPFS_RANK_VFS_FILE);
     spfs_tree_touch(v->config.tree, n->drive);
@@ -202,17 +205,18 @@ static int move_on(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file 
     }
     if (err)
         return err == -ENOENT ? -ESTALE : err;
+    bool virgin = is_virgin(v, file); /* still: asking has taken its time */
     {
         SPFS_LOCKED(&file->lock);
         if (file->content == tried) {
-            if (n->content == tried || file->before)
+            if (n->content == tried || file->before || !virgin || atomic_load(&file->delivered) || n->size < file->size)
                 return -ESTALE;
             err = attach(v, file, n);
         }
     }
     if (err)
         return err;
-    forget_older(v, file->node, n->content);
+    forget_older(v, file->node, n);
     pages_match(v, file->node, n->content);
     return 0;
 }
@@ -224,13 +228,16 @@ struct delivery {
     uint32_t content;
 };
 
-/* The last moment at which a version can be found to be old. */
+/* The last moment at which a version can be found to be old. From the first delivery on the handle moves on no more. */
 static int deliver(void *ctx, const struct iovec *iov, int n)
 {
     struct delivery *d = ctx;
-    if (atomic_load(&d->file->open->content) > d->content)
-        return -ESTALE;
-    atomic_store(&d->file->delivered, true);
+    {
+        SPFS_LOCKED(&d->file->lock);
+        if (d->file->content != d->content || atomic_load(&d->file->open->content) > d->content)
+            return -ESTALE;
+        atomic_store(&d->file->delivered, true);
+    }
     return d->reply(d->ctx, iov, n);
 }
 

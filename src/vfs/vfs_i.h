@@ -50,6 +50,11 @@ struct vfs_pages {
     uint32_t content;
 };
 
+struct vfs_given {
+    uint64_t node, size;
+    uint32_t content;
+};
+
 /* A name that was not there. See absent.c. */
 struct vfs_absent {
     uint64_t parent; /* node */
@@ -78,7 +83,7 @@ struct spfs_vfs {
     struct spfs_lock lock;                            /* SPFS_RANK_VFS */
     struct vfs_open *open[VFS_OPEN_BUCKETS];          /* guarded by: lock */
     struct vfs_pages pages[VFS_PAGES_SLOTS];          /* guarded by: lock */
-    struct vfs_pages given[VFS_GIVEN_SLOTS];          /* guarded by: lock; the version whose attributes the kernel has */
+    struct vfs_given given[VFS_GIVEN_SLOTS];          /* guarded by: lock; the version and size that the kernel has */
     struct vfs_absent absent[VFS_ABSENT_SLOTS];       /* guarded by: lock */
     struct vfs_view views[VFS_VIEWS_MAX];             /* guarded by: lock */
     size_t views_n;

@@ -45,6 +45,7 @@ struct fake_server {
     _Atomic unsigned calls, children_calls, delta_calls, item_calls;
     /* Called in delta before it answers, without the lock. */
     void (*before_delta)(struct fake_server *f);
+    void (*before_item)(struct fake_server *f); /* the same for single items */
 };
 
 static inline struct fake_item *fake_find(struct fake_server *f, const char *drive, const char *id)
@@ -214,6 +215,8 @@ static inline int fake_item(struct spfs_remote *r, struct spfs_op *op, struct sp
     (void)op;
     (void)reason;
     struct fake_server *f = fake_of(r);
+    if (f->before_item)
+        f->before_item(f);
     f->item_calls++;
     if (f->offline || f->item_error)
         return f->offline ? f->offline : f->item_error;

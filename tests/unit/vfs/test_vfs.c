@@ -236,11 +236,69 @@ static void test_fresh_handle_moves_on(void **state)
     bool keep;
     struct got *g = malloc(sizeof(*g));
     uint64_t node = look(w, "Alpha/Beta.txt").node;
-    fake_put(&w->f, "D1", "b", "a", "Beta.txt", SPFS_KIND_FILE, 2000, "c7"); /* the catalog does not know yet */
+    fake_put(&w->f, "D1", "b", "a", "Beta.txt", SPFS_KIND_FILE, 350000, "c7"); /* the catalog does not know yet */
     assert_int_equal(spfs_vfs_open(w->vfs, &w->op, node, O_RDONLY, 0, &file, &keep), 0);
+    assert_int_equal(read_all(w, file, 0, 400000, g), 0);
+    expect(g, "c7", 0, 350000);
+    spfs_vfs_release(w->vfs, file);
+    free(g);
+}
+
+/* The kernel would fill the new version up with zeros to the old size. */
+static void test_fresh_handle_and_shorter_version(void **state)
+{
+    struct world *w = *state;
+    settle(w);
+    struct spfs_vfs_file *file;
+    bool keep;
+    struct got *g = malloc(sizeof(*g));
+    uint64_t node = look(w, "Alpha/Beta.txt").node;
+    fake_put(&w->f, "D1", "b", "a", "Beta.txt", SPFS_KIND_FILE, 2000, "c7");
+    assert_int_equal(spfs_vfs_open(w->vfs, &w->op, node, O_RDONLY, 0, &file, &keep), 0);
+    assert_int_equal(read_all(w, file, 0, 4000, g), -ESTALE);
+    spfs_vfs_release(w->vfs, file);
+    assert_int_equal(spfs_vfs_open(w->vfs, &w->op, node, O_RDONLY, 0, &file, &keep), 0);
+    assert_false(keep);
     assert_int_equal(read_all(w, file, 0, 4000, g), 0);
     expect(g, "c7", 0, 2000);
     spfs_vfs_release(w->vfs, file);
+    free(g);
+}
+
+static struct {
+    struct world *w;
+    struct spfs_vfs_file *file;
+    struct got got;
+} meanwhile;
+
+static void read_meanwhile(struct fake_server *f)
+{
+    f->before_item = NULL;
+    assert_int_equal(read_all(meanwhile.w, meanwhile.file, 0, 1000, &meanwhile.got), 0);
+    expect(&meanwhile.got, "c1", 0, 1000);
+}
+
+/* While one read of the handle asks the server anew, another delivers the old version from the cache: the first must not go on with the new one. */
+static void test_fresh_handle_that_delivers_meanwhile(void **state)
+{
+    struct world *w = *state;
+    settle(w);
+    struct spfs_node n;
+    struct spfs_fetch_file *warm;
+    bool keep;
+    struct got *g = calloc(1, sizeof(*g));
+    uint64_t node = look(w, "Alpha/Beta.txt").node;
+    assert_int_equal(spfs_vfs_node(w->vfs, node, &n), 0);
+    assert_int_equal(spfs_fetch_open(w->fetch, &n, "D1", &warm), 0);
+    assert_int_equal(spfs_fetch_read(warm, NULL, &w->op, 0, 1000, 0, take, g, NULL), 0);
+    fake_put(&w->f, "D1", "b", "a", "Beta.txt", SPFS_KIND_FILE, 300000, "c7");
+    meanwhile.w = w;
+    assert_int_equal(spfs_vfs_open(w->vfs, &w->op, node, O_RDONLY, 0, &meanwhile.file, &keep), 0);
+    w->f.before_item = read_meanwhile;
+    assert_int_equal(read_all(w, meanwhile.file, 262144, 1000, g), -ESTALE);
+    assert_null(w->f.before_item);
+    spfs_vfs_release(w->vfs, meanwhile.file);
+    spfs_fetch_close(warm);
     free(g);
 }
 
@@ -341,6 +399,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_attributes_and_absence), T(test_read),  T(test_old_reader_never_sees_a_mix), T(test_fresh_handle_moves_on),
+        T(test_fresh_handle_and_shorter_version), T(test_fresh_handle_that_delivers_meanwhile),
         T(test_readdir),                T(test_xattr), T(test_news_reach_every_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
