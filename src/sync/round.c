@@ -23,6 +23,7 @@ struct round {
 static void begin_enumeration(struct round *r, const char *fresh_link)
 {
     r->rec.pass++;
+    r->rec.full_ms = 0; /* until its end: one that was cut goes on as what it is, with the sweep */
     r->enumerating = true;
     r->rec.link_is_next = fresh_link != NULL;
     spfs_copy(r->rec.link, sizeof(r->rec.link), fresh_link ? fresh_link : "");

@@ -215,6 +215,7 @@ int spfs_tree_start(struct spfs_tree *t)
     int err = spfs_workq_start(t->crew);
     if (!err)
         err = spfs_thread_start(&t->scheduler, "refresh", scheduler, t);
+    SPFS_LOCKED(&t->lock);
     t->started = err == 0;
     return err;
 }
@@ -230,6 +231,7 @@ void spfs_tree_stop(struct spfs_tree *t)
         spfs_workq_stop(t->crew);
     if (t->started)
         pthread_join(t->scheduler, NULL);
+    SPFS_LOCKED(&t->lock);
     t->started = false;
 }
 
@@ -280,7 +282,7 @@ static int ensure_drive(struct spfs_tree *t, struct spfs_op *op, uint32_t number
             *ret_list = true;
         else {
             uint64_t ended = d->ended;
-            while (!err && !t->stopping && d->ended == ended && !d->last_err &&
+            while (!err && t->started && !t->stopping && d->ended == ended && !d->last_err &&
                    spfs_now_ms() - d->ok_ms > TREE_STALE_AFTER_MS + t->poll_ms + d->interval_ms) {
                 err = spfs_op_check(op);
                 if (!err && spfs_op_wait(&patience, &t->changed, &t->lock))

@@ -196,6 +196,32 @@ static void test_resync_sweeps(void **state)
     assert_int_equal(resolve(w, "Marketing/Documents/Alpha"), beta);
 }
 
+static _Atomic unsigned pages_left; /* then the connection is lost */
+
+static void lose_connection(struct fake_server *f)
+{
+    if (pages_left > 0 && --pages_left == 0)
+        f->offline = -ENETUNREACH;
+}
+
+static void test_cut_resync_sweeps(void **state)
+{
+    struct world *w = *state;
+    start(w, (struct spfs_tree_config){.sites = SPFS_SHOW_ALL});
+    assert_true(has(w, "Marketing/Documents", "Alpha"));
+    sync_now(w, "Marketing/Documents");
+    uint64_t docs = resolve(w, "Marketing/Documents");
+    fake_delete(&w->f, "D1", "b");
+    w->f.gone_once = 1;
+    pages_left = 3; /* the refusal, one page, the end */
+    w->f.before_delta = lose_connection;
+    assert_int_equal(spfs_tree_sync(w->tree, &w->op, docs, &w->reason), -ENETUNREACH);
+    assert_true(has(w, "Marketing/Documents/Alpha", "Beta.txt"));
+    w->f.offline = 0;
+    sync_now(w, "Marketing/Documents");
+    assert_false(has(w, "Marketing/Documents/Alpha", "Beta.txt"));
+}
+
 static void test_endless(void **state)
 {
     struct world *w = *state;
@@ -271,7 +297,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_discovery_all), T(test_refused_subsites_stay), T(test_followed_only), T(test_listed),  T(test_web_address), T(test_round),    T(test_resync_sweeps),
-        T(test_endless),       T(test_delta_refused), T(test_offline), T(test_shortcut),    T(test_interrupted_lister_hands_over),
+        T(test_cut_resync_sweeps), T(test_endless),       T(test_delta_refused), T(test_offline), T(test_shortcut),    T(test_interrupted_lister_hands_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
