@@ -70,7 +70,8 @@ static int collect_site(void *ctx, const struct spfs_site *site)
         return 0;
     if (!name || !spfs_name_acceptable(name, strlen(name)) || strlen(site->id) >= SPFS_ID_SIZE)
         return 0;
-    return places_add(ctx, site->id, name, site->name, site->web_url, NULL);
+    const char *segment = site->name && spfs_name_acceptable(site->name, strlen(site->name)) ? site->name : NULL; /* may be shown as well */
+    return places_add(ctx, site->id, name, segment, site->web_url, NULL);
 }
 
 static int collect_drive(void *ctx, const struct spfs_drive *drive)
@@ -121,7 +122,7 @@ static int local_name(const struct places *p, size_t i, char out[SPFS_NAME_SIZE]
     for (char *c = out + strlen(plain); *c; c++)
         if (*c == '/')
             *c = '-';
-    return 0;
+    return spfs_name_acceptable(out, strlen(out)) ? 0 : -EINVAL;
 }
 
 static bool wanted(const struct spfs_tree *t, const struct place *site)
