@@ -137,6 +137,7 @@ static int send_once(struct graph *g, struct spfs_op *op, const struct graph_cal
         .body_len = call->body_len,
         .max_body = call->max,
         .idempotent = call->idempotent,
+        .once = call->once,
     };
     unsigned tries = call->once ? 0 : graph_tries(op);
     int rc = spfs_governor_perform(g->governor, g->http, op, &req, tries, ret, reason);

@@ -228,6 +228,7 @@ void session_send(struct graph *g, struct spfs_op *op, const struct spfs_upload 
         .fill = fill_fragment,
         .body_total = len,
         .ctx = &f,
+        .once = true,
         .stall_ms = from + len == u->size ? LAST_STALL_MS : STALL_MS,
     };
     ask(g, op, u, &req, 0, ret, reason);

@@ -140,7 +140,7 @@ static int on_ready(void *ctx, char *ip, char *local_ip, int port, int local_por
 {
     struct transfer *x = ctx;
     (void)ip, (void)local_ip, (void)port, (void)local_port;
-    if (x->sent && strcmp(x->req->method, "POST") == 0 && !x->req->idempotent)
+    if (x->sent && (x->req->once || (strcmp(x->req->method, "POST") == 0 && !x->req->idempotent)))
         return CURL_PREREQFUNC_ABORT;
     x->sent = true;
     x->moved_ms = x->h->now_ms;

@@ -2,23 +2,18 @@
 /* The whole way, through the real engine and governor, against the simulator in this process. */
 #include <spfs_test.h>
 
-#include <spfs/graph/graph.h>
-#include <spfs/json/json.h>
+#include "rig.h"
+
 #include <spfs/model/quickxor.h>
-#include <spfs/sim/sim.h>
 
 #include <errno.h>
 #include <string.h>
 
 #define FILES_MAX 400
 
-static struct spfs_sim *sim;
-static struct spfs_http *http;
-static struct spfs_governor *governor;
+static struct rig rig;
 static struct spfs_remote *r;
-static struct spfs_op op;
 static struct spfs_reason why;
-static struct spfs_secret access_token;
 
 static struct file {
     char drive[128], id[64], etag[96], hash[32];
@@ -26,54 +21,6 @@ static struct file {
 } files[FILES_MAX];
 static unsigned file_count, drive_count, item_count;
 static char site_ids[16][256], drives[32][128];
-
-/* Like the simulator's control and token calls: plain POSTs. Gives the reply. */
-static char *post(const char *path, const char *type, const char *body)
-{
-    struct spfs_http_response resp;
-    SPFS_FREE char *url = spfs_asprintf("%s%s", spfs_sim_url(sim), path);
-    const char *headers[] = {type, NULL};
-    struct spfs_http_request req = {
-        .method = "POST", .url = url, .headers = headers, .body = body, .body_len = strlen(body)};
-    assert_int_equal(spfs_http_perform(http, &op, &req, &resp, &why), 0);
-    if (resp.head.status != 200)
-        fail_msg("%s: %d %s", path, resp.head.status, resp.body.data);
-    char *text = strdup(resp.body.data);
-    spfs_http_response_done(&resp);
-    return text;
-}
-
-static void fault(const char *rule)
-{
-    free(post("/_sim/faults", "Content-Type: application/json", rule));
-}
-
-static int token_get(struct spfs_token *t, struct spfs_op *o, const struct spfs_secret *rejected,
-                     struct spfs_secret *ret, struct spfs_reason *reason)
-{
-    (void)t, (void)o, (void)rejected, (void)reason;
-    return spfs_secret_set(ret, access_token.data, access_token.len);
-}
-
-static bool token_delegated(struct spfs_token *t)
-{
-    (void)t;
-    return false;
-}
-
-static void sign_in(void)
-{
-    static const char form[] = "grant_type=client_credentials&client_id=11111111-1111-1111-1111-111111111111&"
-                               "client_secret=sim-secret"
-                               "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default";
-    struct spfs_json_doc *doc;
-    SPFS_FREE char *text =
-        post("/contoso.example/oauth2/v2.0/token", "Content-Type: application/x-www-form-urlencoded", form);
-    assert_int_equal(spfs_json_parse(text, strlen(text), 1 << 16, &doc), 0);
-    const char *token = spfs_json_str(spfs_json_root(doc), "access_token");
-    assert_int_equal(spfs_secret_set(&access_token, token, strlen(token)), 0);
-    spfs_json_free(doc);
-}
 
 static int on_site(void *ctx, const struct spfs_site *s)
 {
@@ -108,31 +55,16 @@ static int on_item(void *ctx, const struct spfs_item *i)
 
 static int set_up(void **state)
 {
-    static const struct spfs_token_ops token_ops = {.get = token_get, .is_delegated = token_delegated};
-    static struct spfs_token token = {.ops = &token_ops};
     (void)state;
-    spfs_op_init(&op, SPFS_URGENT, 0);
-    assert_int_equal(spfs_sim_start(&(struct spfs_sim_options){0}, &sim, &why), 0);
-    assert_int_equal(
-        spfs_http_new(&(struct spfs_http_config){.user_agent = "NONISV|spfs|test/1.0"}, &http, &why), 0);
-    assert_int_equal(spfs_http_start(http), 0);
-    assert_int_equal(spfs_governor_new(&(struct spfs_governor_config){0}, &governor, &why), 0);
-    sign_in();
-    struct spfs_graph_config config = {
-        .graph_url = spfs_sim_url(sim), .http = http, .governor = governor, .token = &token};
-    assert_int_equal(spfs_graph_new(&config, &r, &why), 0);
+    rig_start(&rig);
+    r = rig.remote;
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    r->ops->free(r);
-    spfs_http_free(http);
-    spfs_governor_free(governor);
-    spfs_sim_stop(sim);
-    spfs_secret_done(&access_token);
-    spfs_op_done(&op);
+    rig_stop(&rig);
     return 0;
 }
 
@@ -141,7 +73,7 @@ static void delta_all(const char *drive)
     struct spfs_page page = {0};
     SPFS_FREE char *link = NULL;
     do {
-        int rc = r->ops->delta(r, &op, drive, link, on_item, (void *)(uintptr_t)drive, &page, &why);
+        int rc = r->ops->delta(r, &rig.op, drive, link, on_item, (void *)(uintptr_t)drive, &page, &why);
         if (rc)
             fail_msg("delta: %s", why.text);
         free(link);
@@ -156,10 +88,10 @@ static void test_enumeration(void **state)
 {
     (void)state;
     unsigned sites = 0;
-    assert_int_equal(r->ops->sites(r, &op, SPFS_SITES_ALL, on_site, &sites, &why), 0);
+    assert_int_equal(r->ops->sites(r, &rig.op, SPFS_SITES_ALL, on_site, &sites, &why), 0);
     assert_true(sites >= 3);
     for (unsigned i = 0; i < sites; i++)
-        assert_int_equal(r->ops->libraries(r, &op, site_ids[i], on_drive, NULL, &why), 0);
+        assert_int_equal(r->ops->libraries(r, &rig.op, site_ids[i], on_drive, NULL, &why), 0);
     assert_true(drive_count >= 2);
     for (unsigned i = 0; i < drive_count; i++)
         delta_all(drives[i]);
@@ -167,7 +99,7 @@ static void test_enumeration(void **state)
     unsigned listed = 0, before = item_count;
     struct spfs_page page = {0};
     assert_int_equal(
-        r->ops->children(r, &op, (struct spfs_ref){drives[0], "root"}, NULL, on_item, drives[0], &page, &why),
+        r->ops->children(r, &rig.op, (struct spfs_ref){drives[0], "root"}, NULL, on_item, drives[0], &page, &why),
         0);
     listed = item_count - before;
     assert_true(listed > 0);
@@ -206,7 +138,7 @@ static int read_file(const struct file *f)
         .ctx = &c,
     };
     spfs_quickxor_init(&c.hash);
-    int rc = r->ops->read(r, &op, &read, &why);
+    int rc = r->ops->read(r, &rig.op, &read, &why);
     if (rc == 0) {
         assert_true(c.proved && c.got == f->size);
         spfs_quickxor_end(&c.hash, text);
@@ -224,7 +156,7 @@ static void test_reading(void **state)
         for (unsigned k = 0; i % 20 == 0 && k < 20; k++)
             refs[k] = (struct spfs_ref){files[(i + k) % file_count].drive, files[(i + k) % file_count].id};
         if (i % 20 == 0)
-            assert_int_equal(r->ops->prepare(r, &op, refs, 20), 0);
+            assert_int_equal(r->ops->prepare(r, &rig.op, refs, 20), 0);
         int rc = read_file(&files[i]);
         if (rc)
             fail_msg("file %u, %s: %s", i, strerror(-rc), why.text);
@@ -248,7 +180,7 @@ static void test_faults_are_survived(void **state)
             big = &files[i];
     assert_true(big->size > 1000);
     for (size_t i = 0; i < SPFS_ARRAY_LEN(rules); i++) {
-        fault(rules[i]);
+        rig_fault(&rig, rules[i]);
         int rc = read_file(big);
         if (rc)
             fail_msg("%s: %s: %s", rules[i], strerror(-rc), why.text);
@@ -267,13 +199,9 @@ static void test_faults_are_told(void **state)
         {"{\"path_contains\":\"/_content/\",\"wrong_content_range\":true,\"times\":-1}", -EIO},
     };
     for (size_t i = 0; i < SPFS_ARRAY_LEN(rows); i++) {
-        fault(rows[i].rule);
+        rig_fault(&rig, rows[i].rule);
         assert_int_equal(read_file(&files[0]), rows[i].err);
-        struct spfs_http_response resp;
-        SPFS_FREE char *url = spfs_asprintf("%s/_sim/faults", spfs_sim_url(sim));
-        struct spfs_http_request req = {.method = "DELETE", .url = url};
-        assert_int_equal(spfs_http_perform(http, &op, &req, &resp, &why), 0);
-        spfs_http_response_done(&resp);
+        rig_no_faults(&rig);
     }
     assert_int_equal(read_file(&files[0]), 0);
 }
@@ -281,19 +209,10 @@ static void test_faults_are_told(void **state)
 static void test_good_manners(void **state)
 {
     (void)state;
-    struct spfs_json_doc *doc;
-    SPFS_FREE char *text = post("/_sim/counters/reset", "Content-Type: application/json", "");
+    rig_reset_counters(&rig);
     assert_int_equal(read_file(&files[0]), 0);
-    struct spfs_http_response resp;
-    SPFS_FREE char *url = spfs_asprintf("%s/_sim/counters", spfs_sim_url(sim));
-    struct spfs_http_request req = {.method = "GET", .url = url};
-    assert_int_equal(spfs_http_perform(http, &op, &req, &resp, &why), 0);
-    assert_int_equal(spfs_json_parse(resp.body.data, resp.body.len, 1 << 16, &doc), 0);
-    const struct spfs_json *root = spfs_json_root(doc);
-    assert_int_equal(spfs_json_u64(root, "violations.total", 99), 0);
-    assert_int_equal(spfs_json_u64(root, "total", 99), 1); /* the address was known */
-    spfs_json_free(doc);
-    spfs_http_response_done(&resp);
+    assert_int_equal(rig_counter(&rig, "violations.total"), 0);
+    assert_int_equal(rig_counter(&rig, "total"), 1); /* the address was known */
 }
 
 int main(void)
