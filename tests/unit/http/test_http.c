@@ -452,6 +452,12 @@ static void test_kept_connection_dies(void **state)
     assert_int_equal(perform(&req, &ret, 0), 0);
     assert_int_equal(atomic_load(&server.requests), 7);
     spfs_http_response_done(&ret);
+    /* Nor does a change that says so. */
+    req = (struct spfs_http_request){.method = "PATCH", .url = url, .body = "x", .body_len = 1, .once = true};
+    assert_int_equal(perform(&req, &ret, 0), -ENETUNREACH);
+    assert_true(ret.sent);
+    assert_int_equal(atomic_load(&server.requests), 8);
+    spfs_http_response_done(&ret);
     end();
 }
 
