@@ -77,22 +77,50 @@ static struct entry *entry_new(const struct spfs_vfs_drop *drop)
     return e;
 }
 
+static void push_locked(struct spfs_notify *n, struct entry *e)
+{
+    e->next = NULL;
+    *n->last = e;
+    n->last = &e->next;
+    n->queued++;
+}
+
+/* A name that vanished from the root: the one thing that coarse, which goes by the names there are, cannot
+ * say. */
+static bool is_root_loss(const struct entry *e)
+{
+    return e->parent == SPFS_NODE_ROOT && (e->what & SPFS_NEWS_REMOVED);
+}
+
+/* What coarse says too leaves the queue; returned to be freed. */
+static struct entry *overflow_locked(struct spfs_notify *n)
+{
+    struct entry *all = take_queue_locked(n), *dropped = NULL;
+    while (all) {
+        struct entry *e = all;
+        all = e->next;
+        if (is_root_loss(e)) {
+            push_locked(n, e);
+        } else {
+            e->next = dropped;
+            dropped = e;
+        }
+    }
+    n->overflow = true;
+    return dropped;
+}
+
 void spfs_notify_drop(void *ctx, const struct spfs_vfs_drop *drop)
 {
     struct spfs_notify *n = ctx;
     struct entry *e = entry_new(drop), *dropped = NULL;
     spfs_lock_take(&n->lock);
-    if (n->stopping) {
-        dropped = e;
-    } else if (!e || n->queued >= n->max || n->overflow) { /* what one entry says, coarse says too */
-        dropped = take_queue_locked(n);
+    if (!n->stopping && !n->overflow && (!e || n->queued >= n->max))
+        dropped = overflow_locked(n);
+    if (e && !n->stopping && n->queued < n->max && (!n->overflow || is_root_loss(e)))
+        push_locked(n, e);
+    else
         free(e);
-        n->overflow = true;
-    } else {
-        *n->last = e;
-        n->last = &e->next;
-        n->queued++;
-    }
     spfs_cond_signal(&n->changed);
     spfs_lock_drop(&n->lock);
     free_list(dropped);

@@ -132,6 +132,25 @@ static void overflow_becomes_coarse(void **state)
     kernel_done(&k);
 }
 
+static void overflow_keeps_names_lost_from_the_root(void **state)
+{
+    (void)state;
+    struct kernel k;
+    struct spfs_notify *n;
+    kernel_init(&k);
+    assert_int_equal(spfs_notify_new(&sink, &k, 3, &n), 0);
+    drop(n, SPFS_NEWS_REMOVED | SPFS_NEWS_DELETED, 5, 1, "before");
+    for (uint64_t i = 11; i <= 20; i++)
+        drop(n, SPFS_NEWS_ADDED, i, 2, "x");
+    drop(n, SPFS_NEWS_REMOVED, 6, 1, "after");
+    assert_int_equal(spfs_notify_start(n), 0);
+    wait_calls(&k, 4);
+    assert_true(spfs_notify_stop(n, 10000));
+    assert_string_equal(k.text, "coarse deleted(1,5,before) attr(1) entry(1,after) ");
+    spfs_notify_free(n);
+    kernel_done(&k);
+}
+
 static void end_while_the_kernel_holds_a_call(void **state)
 {
     (void)state;
@@ -172,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_news_become),
         cmocka_unit_test(overflow_becomes_coarse),
+        cmocka_unit_test(overflow_keeps_names_lost_from_the_root),
         cmocka_unit_test(end_while_the_kernel_holds_a_call),
         cmocka_unit_test(never_started),
     };
