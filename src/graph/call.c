@@ -193,10 +193,9 @@ static int take_reply(const struct graph_call *call, const struct spfs_http_resp
     if (call->redirect || (rc && call->bare))
         return 0;
     if (rc)
-        return spfs_fail(
-            reason, rc == -EFBIG ? rc : -EIO,
-            "Cannot %s: the answer is not JSON; is there a proxy or a sign-in page in between?",
-            call->what);
+        return spfs_fail(reason, rc == -EFBIG ? rc : -EIO,
+                         "Cannot %s: the answer is not JSON; is there a proxy or a sign-in page in between?",
+                         call->what);
     ret->doc = TAKE(doc);
     return 0;
 }

@@ -96,13 +96,8 @@ static int attempt(struct run *r, bool first)
 int change_perform(struct graph *g, struct spfs_op *op, struct change *c, spfs_item_cb *cb, void *ctx,
                    struct spfs_reason *reason)
 {
-    struct run r = {.g = g,
-                    .op = op,
-                    .c = c,
-                    .cb = cb,
-                    .ctx = ctx,
-                    .reason = reason,
-                    .since_ms = spfs_now_ms()};
+    struct run r = {
+        .g = g, .op = op, .c = c, .cb = cb, .ctx = ctx, .reason = reason, .since_ms = spfs_now_ms()};
     c->call.once = c->call.bare = true;
     for (unsigned n = 0; n <= graph_tries(op); n++) {
         int rc = attempt(&r, n == 0);

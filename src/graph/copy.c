@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define BODY_MAX  8192
+#define BODY_MAX   8192
 #define UNSEEN_MAX 3 /* looks for the new item, a second apart */
 
 enum monitor_state { RUNNING, COMPLETED, FAILED };
@@ -19,7 +19,9 @@ static enum monitor_state state_of(const struct spfs_json *body)
     static const char *const bad[] = {"failed", "deleteFailed", "cancelled", "cancelPending"};
     const char *status = spfs_json_str(body, "status");
     if (!status)
-        return spfs_json_has(body, "resourceId") ? COMPLETED : spfs_json_has(body, "error") ? FAILED : RUNNING;
+        return spfs_json_has(body, "resourceId") ? COMPLETED
+               : spfs_json_has(body, "error")    ? FAILED
+                                                 : RUNNING;
     for (size_t i = 0; i < SPFS_ARRAY_LEN(bad); i++)
         if (strcasecmp(status, bad[i]) == 0)
             return FAILED;
@@ -53,8 +55,8 @@ static int ask_monitor(struct graph *g, struct spfs_op *op, const char *url, con
         spfs_governor_perform(g->governor, g->http, op, &req, graph_tries(op), &resp, reason));
     if (rc)
         return rc;
-    rc = spfs_json_parse(resp.body.data ? resp.body.data : "", resp.body.len, req.max_body ? req.max_body : 1 << 20,
-                         &doc);
+    rc = spfs_json_parse(resp.body.data ? resp.body.data : "", resp.body.len,
+                         req.max_body ? req.max_body : 1 << 20, &doc);
     if (rc == -ENOMEM)
         return rc;
     const struct spfs_json *body = doc ? spfs_json_root(doc) : NULL;
@@ -165,11 +167,8 @@ int copy_copy(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, st
     if (rc)
         return rc;
     struct change c = {
-        .call = {.method = "POST",
-                 .path = path.data,
-                 .what = "copy it",
-                 .body = body.data,
-                 .body_len = body.len},
+        .call =
+            {.method = "POST", .path = path.data, .what = "copy it", .body = body.data, .body_len = body.len},
         .at = {parent.drive_id, parent_id},
         .name = name,
         .judge = judge_copy,

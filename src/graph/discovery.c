@@ -25,9 +25,8 @@ static int hand(const struct spfs_json *root, enum parse_shape shape, struct sin
                 struct spfs_reason *reason)
 {
     int rc = s->site ? parse_sites(root, shape, s->site, s->ctx) : parse_drives(root, shape, offer_drive, s);
-    return rc == -EBADMSG
-               ? spfs_fail(reason, -EIO, "Cannot %s: the answer is not what it should be.", what)
-               : rc;
+    return rc == -EBADMSG ? spfs_fail(reason, -EIO, "Cannot %s: the answer is not what it should be.", what)
+                          : rc;
 }
 
 static int one(struct graph *g, struct spfs_op *op, const char *path, const char *what, struct sink *s,
@@ -86,8 +85,8 @@ static int tenant_host(struct graph *g, struct spfs_op *op, char **ret, struct s
     if (!known) {
         struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};
         char host[256];
-        int rc = graph_perform(g, op, &(struct graph_call){.path = "/sites/root", .what = "get the root site"},
-                               &reply, reason);
+        int rc = graph_perform(
+            g, op, &(struct graph_call){.path = "/sites/root", .what = "get the root site"}, &reply, reason);
         if (rc)
             return rc;
         if (!parse_site_host(spfs_json_root(reply.doc), host, sizeof host))
@@ -131,8 +130,8 @@ int discovery_subsites(struct spfs_remote *r, struct spfs_op *op, const char *si
     spfs_buf_init(&b, GRAPH_PATH_MAX);
     int rc = graph_path(&b, "/sites/%s/sites", site_id);
     return rc ? rc
-              : all(graph_of(r), op, b.data, "get the list of subsites", &(struct sink){.site = cb, .ctx = ctx},
-                    reason);
+              : all(graph_of(r), op, b.data, "get the list of subsites",
+                    &(struct sink){.site = cb, .ctx = ctx}, reason);
 }
 
 int discovery_libraries(struct spfs_remote *r, struct spfs_op *op, const char *site_id, spfs_drive_cb *cb,
@@ -152,7 +151,8 @@ int discovery_my_drive(struct spfs_remote *r, struct spfs_op *op, spfs_drive_cb 
     if (!g->token->ops->is_delegated(g->token))
         return spfs_fail(reason, -EACCES,
                          "Nobody is signed in, so there is no OneDrive of one's own: name a site instead.");
-    return one(g, op, "/me/drive", "get the account's OneDrive", &(struct sink){.drive = cb, .ctx = ctx}, reason);
+    return one(g, op, "/me/drive", "get the account's OneDrive", &(struct sink){.drive = cb, .ctx = ctx},
+               reason);
 }
 
 int discovery_drive(struct spfs_remote *r, struct spfs_op *op, const char *drive_id, spfs_drive_cb *cb,
@@ -162,5 +162,6 @@ int discovery_drive(struct spfs_remote *r, struct spfs_op *op, const char *drive
     spfs_buf_init(&b, GRAPH_PATH_MAX);
     int rc = graph_path(&b, "/drives/%s", drive_id);
     return rc ? rc
-              : one(graph_of(r), op, b.data, "get the library", &(struct sink){.drive = cb, .ctx = ctx}, reason);
+              : one(graph_of(r), op, b.data, "get the library", &(struct sink){.drive = cb, .ctx = ctx},
+                    reason);
 }

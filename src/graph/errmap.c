@@ -121,10 +121,9 @@ int errmap_reply(const struct spfs_http_head *head, const struct spfs_json *body
     const char *id = shown(head->request_id);
     code = head->infected ? "infected" : shown(code);
     if (head->status >= 300 && head->status < 400)
-        return spfs_fail(
-            reason, -EIO,
-            "Cannot %s: the service answered with a redirect (HTTP %d), which is not followed.", what,
-            head->status);
+        return spfs_fail(reason, -EIO,
+                         "Cannot %s: the service answered with a redirect (HTTP %d), which is not followed.",
+                         what, head->status);
     return spfs_fail(reason, -row->err, "Cannot %s: %s (HTTP %d%s%s%s%s).", what, row->says, head->status,
                      code ? " " : "", code ? code : "", id ? ", request " : "", id ? id : "");
 }
@@ -136,9 +135,9 @@ static int status_of(const char *code)
         const char *begin;
         int status;
     } known[] = {
-        {"nameAlreadyExists", 409}, {"accessDenied", 403},     {"itemNotFound", 404},
-        {"resourceModified", 412},  {"invalidRequest", 400},   {"notAllowed", 403},
-        {"pathIsTooLong", 400},     {"notSupported", 501},     {"resourceLocked", 423},
+        {"nameAlreadyExists", 409}, {"accessDenied", 403},      {"itemNotFound", 404},
+        {"resourceModified", 412},  {"invalidRequest", 400},    {"notAllowed", 403},
+        {"pathIsTooLong", 400},     {"notSupported", 501},      {"resourceLocked", 423},
         {"lockMismatch", 423},      {"quotaLimitReached", 507}, {"maxFileSizeExceeded", 413},
     };
     for (size_t i = 0; code && i < SPFS_ARRAY_LEN(known); i++)

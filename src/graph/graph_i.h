@@ -17,7 +17,7 @@ struct graph {
     struct spfs_token *token;
     struct address_table *addresses;
     struct spfs_lock lock;
-    char *tenant_host; /* of the root site, once asked; guarded by: lock */
+    char *tenant_host;  /* of the root site, once asked; guarded by: lock */
     unsigned second_ms; /* how long a second of graph_wait is; tests shorten it */
 };
 

@@ -222,9 +222,8 @@ void session_send(struct graph *g, struct spfs_op *op, const struct spfs_upload 
         .kind = SPFS_HTTP_UPLOAD,
         .method = "PUT",
         .url = url,
-        .headers =
-            (const char *const[]){"Content-Type: application/octet-stream", "Accept: application/json", range,
-                                  NULL},
+        .headers = (const char *const[]){"Content-Type: application/octet-stream", "Accept: application/json",
+                                         range, NULL},
         .fill = fill_fragment,
         .body_total = len,
         .ctx = &f,
@@ -325,5 +324,6 @@ int session_sessions(struct spfs_remote *r, struct spfs_op *op, const struct spf
             rc = add_part(&parts, i, &v[i]);
     if (rc || parts.len == 0)
         return rc;
-    return batch_send(graph_of(r), op, &parts, "prepare uploads", take_session, &(struct sessions){v, n, urls});
+    return batch_send(graph_of(r), op, &parts, "prepare uploads", take_session,
+                      &(struct sessions){v, n, urls});
 }

@@ -132,10 +132,11 @@ static int gone(struct sending *s, const struct session_answer *a)
     if (s->made > 0 && s->best == 0)
         s->barren++;
     if (s->made >= SESSIONS_MAX || s->barren >= BARREN_MAX)
-        return end(s, a->rc == -ENOENT || a->rc == -ESTALE
-                          ? spfs_fail(s->reason, -EIO,
-                                      "Cannot upload the file: the service loses the upload; try again later.")
-                          : a->rc);
+        return end(s,
+                   a->rc == -ENOENT || a->rc == -ESTALE
+                       ? spfs_fail(s->reason, -EIO,
+                                   "Cannot upload the file: the service loses the upload; try again later.")
+                       : a->rc);
     free(TAKE(s->url));
     return 0;
 }
@@ -179,18 +180,15 @@ static int refused(struct sending *s, const struct session_answer *a)
     return end(s, a->rc);
 }
 
-/* otherwise: where it goes on when the answer does not say. */
-static int next(struct sending *s, const struct session_answer *a, uint64_t otherwise)
+static void go_on(struct sending *s, uint64_t at)
 {
-    uint64_t at = a->next == SESSION_NEXT_UNKNOWN ? otherwise : a->next;
     s->at = at;
     if (at <= s->best)
-        return 0;
+        return;
     s->best = at;
     s->idle = 0;
     if (s->u->progress)
         s->u->progress(s->u->ctx, at);
-    return 0;
 }
 
 /* ---- requests ---- */
@@ -205,7 +203,8 @@ static int send_next(struct sending *s)
         return end(s, s->cb(s->ctx, &a.item));
     case SESSION_NEXT:
         s->maybe = s->maybe || len == left;
-        next(s, &a, from + len);
+        /* Not said, or the empty list of a service that keeps it short: all of this fragment, no more. */
+        go_on(s, a.next < from + len ? a.next : from + len);
         if (s->at <= from)
             return idle(s, &a);
         if (s->fragment < FRAGMENT_MAX)
@@ -231,7 +230,9 @@ static int ask_status(struct sending *s)
     case SESSION_DONE:
         return end(s, s->cb(s->ctx, &a.item));
     case SESSION_NEXT:
-        return next(s, &a, s->at);
+        if (a.next != SESSION_NEXT_UNKNOWN)
+            go_on(s, a.next);
+        return 0;
     case SESSION_GONE:
         return gone(s, &a);
     case SESSION_UNSURE: /* the governor has repeated it */
@@ -258,7 +259,9 @@ static int finish(struct sending *s)
     case SESSION_DONE:
         return end(s, s->cb(s->ctx, &a.item));
     case SESSION_NEXT:
-        return next(s, &a, s->u->size);
+        if (a.next != SESSION_NEXT_UNKNOWN)
+            go_on(s, a.next);
+        return 0;
     case SESSION_UNSURE:
         return unsure(s, &a);
     case SESSION_GONE:
@@ -273,13 +276,8 @@ static int finish(struct sending *s)
 int upload_upload(struct spfs_remote *r, struct spfs_op *op, const struct spfs_upload *u, spfs_item_cb *cb,
                   void *ctx, struct spfs_reason *reason)
 {
-    struct sending s = {.g = graph_of(r),
-                        .op = op,
-                        .u = u,
-                        .cb = cb,
-                        .ctx = ctx,
-                        .reason = reason,
-                        .fragment = FRAGMENT_MAX};
+    struct sending s = {
+        .g = graph_of(r), .op = op, .u = u, .cb = cb, .ctx = ctx, .reason = reason, .fragment = FRAGMENT_MAX};
     int rc = 0;
     if (u->size == 0)
         return mutate_empty_file(s.g, op, u, cb, ctx, reason);

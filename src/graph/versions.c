@@ -87,11 +87,8 @@ int versions_restore(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref 
         rc = newest(r, op, ref, before, reason);
     for (unsigned n = 0; rc == 0 && n <= graph_tries(op); n++) {
         struct graph_reply reply SPFS_CLEANUP(graph_reply_done) = {0};
-        struct graph_call call = {.method = "POST",
-                                  .path = path.data,
-                                  .what = "restore the version",
-                                  .once = true,
-                                  .bare = true};
+        struct graph_call call = {
+            .method = "POST", .path = path.data, .what = "restore the version", .once = true, .bare = true};
         rc = graph_perform(graph_of(r), op, &call, &reply, reason);
         if (!reply.unclear)
             return rc;
@@ -101,5 +98,6 @@ int versions_restore(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref 
         if (rc == 0)
             rc = graph_back_off(graph_of(r), op, n);
     }
-    return rc ? rc : spfs_fail(reason, -EIO, "Cannot restore the version: the service gives no clear answer.");
+    return rc ? rc
+              : spfs_fail(reason, -EIO, "Cannot restore the version: the service gives no clear answer.");
 }

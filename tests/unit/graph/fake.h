@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A scripted server in place of http: the governor's perform is defined here and answers each request from a
- * list of steps. Bytes that are sent from a source must be those of the pattern file at their Content-Range. A request that the next step does not want ends the test program, and so does a bearer token
- * sent to another origin than Graph's. */
+ * list of steps. Bytes that are sent from a source must be those of the pattern file at their Content-Range.
+ * A request that the next step does not want ends the test program, and so does a bearer token sent to
+ * another origin than Graph's. */
 #ifndef SPFS_TEST_GRAPH_FAKE_H
 #define SPFS_TEST_GRAPH_FAKE_H
 
@@ -26,8 +27,8 @@ struct fake_step {
     uint64_t short_by; /* … or ends in good order so many bytes early */
     size_t extra;      /* so many bytes too many */
     bool no_range, no_length, infected, coded;
-    bool unsent;    /* with rc: nothing has reached the server */
-    int64_t date_s; /* the Date header */
+    bool unsent;        /* with rc: nothing has reached the server */
+    int64_t date_s;     /* the Date header */
     void (*hook)(void); /* runs before the reply, on the caller's thread */
 };
 

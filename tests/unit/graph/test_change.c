@@ -14,8 +14,9 @@
 #define FOLDER(born)                                                                                         \
     "{\"id\":\"N\",\"name\":\"new\",\"folder\":{},\"createdDateTime\":\"" born "\",\"eTag\":\"\\\"n\\\"\"}"
 #define FILE_AT(tag, name, parent, time)                                                                     \
-    "{\"id\":\"I1\",\"name\":\"" name "\",\"file\":{},\"size\":3,\"eTag\":\"\\\"" tag                             \
-    "\\\"\",\"parentReference\":{\"id\":\"" parent "\"},\"fileSystemInfo\":{\"lastModifiedDateTime\":\"" time "\"}}"
+    "{\"id\":\"I1\",\"name\":\"" name "\",\"file\":{},\"size\":3,\"eTag\":\"\\\"" tag                        \
+    "\\\"\",\"parentReference\":{\"id\":\"" parent                                                           \
+    "\"},\"fileSystemInfo\":{\"lastModifiedDateTime\":\"" time "\"}}"
 #define NOW      .date_s = 1767225600 /* 2026-01-01T00:00:00Z */
 #define JUST_NOW "2026-01-01T00:00:00Z"
 #define LONG_AGO "2025-12-31T23:59:00Z"
@@ -163,7 +164,8 @@ static void test_update(void **state)
                          "\"lastModifiedDateTime\":\"1969-12-31T23:59:59Z\"}}",
                  .body = FILE_AT("2", "y", "Q", JUST_NOW)});
     assert_int_equal(rename_it(), 0);
-    assert_int_equal(update("\"1\"", (struct spfs_change){.parent_id = "Q", .mtime_ns = SPFS_TIME_UNKNOWN}), 0);
+    assert_int_equal(update("\"1\"", (struct spfs_change){.parent_id = "Q", .mtime_ns = SPFS_TIME_UNKNOWN}),
+                     0);
     assert_int_equal(update(NULL, (struct spfs_change){.name = "q\"", .parent_id = "Q", .mtime_ns = -1}), 0);
 }
 
@@ -187,7 +189,9 @@ static void test_update_is_refused(void **state)
         {403, ERR("accessDenied"), -EACCES},
         {403, ERR("serviceReadOnly"), -EROFS},
         {400, ERR("pathIsTooLong"), -ENAMETOOLONG},
-        {400, "{\"error\":{\"code\":\"invalidRequest\",\"innerError\":{\"code\":\"nameContainsInvalidCharacters\"}}}",
+        {400,
+         "{\"error\":{\"code\":\"invalidRequest\",\"innerError\":{\"code\":\"nameContainsInvalidCharacters\"}"
+         "}}",
          -EINVAL},
         {400, "{\"error\":{\"code\":\"invalidRequest\",\"innerError\":{\"code\":\"malformedEntityTag\"}}}",
          -EINVAL},
@@ -265,11 +269,17 @@ static void test_remove(void **state)
 
 /* ---- copy ---- */
 
-#define COPY  "POST " I1 "/copy"
-#define STATE(s) {"GET " MON, .status = 202, .body = "{\"percentageComplete\":27.8,\"status\":\"" s "\"}"}
-#define COPIED   "{\"percentageComplete\":100.0,\"resourceId\":\"C9\",\"status\":\"completed\"}"
-#define C9       {"GET " V1 "/drives/E/items/C9?$select=", .body = "{\"id\":\"C9\",\"name\":\"c\",\"file\":{}}"}
-#define PLACE    "GET " V1 "/drives/E/items/P:/c?$select="
+#define COPY "POST " I1 "/copy"
+#define STATE(s)                                                                                             \
+    {                                                                                                        \
+        "GET " MON, .status = 202, .body = "{\"percentageComplete\":27.8,\"status\":\"" s "\"}"              \
+    }
+#define COPIED "{\"percentageComplete\":100.0,\"resourceId\":\"C9\",\"status\":\"completed\"}"
+#define C9                                                                                                   \
+    {                                                                                                        \
+        "GET " V1 "/drives/E/items/C9?$select=", .body = "{\"id\":\"C9\",\"name\":\"c\",\"file\":{}}"        \
+    }
+#define PLACE "GET " V1 "/drives/E/items/P:/c?$select="
 
 static const struct spfs_ref elsewhere = {"E", "P"};
 
@@ -282,8 +292,8 @@ static void test_copy(void **state)
                 {"GET " MON, .body = COPIED}, C9,
                 /* by redirect */
                 {COPY, .status = 202, .location = MON},
-                {"GET " MON, .status = 303, .location = "https://x.example/drive/items/C9?x", .body = "{}"}, C9,
-                {COPY, .status = 202, .location = MON}, {"GET " MON, .status = 303, .body = COPIED}, C9,
+                {"GET " MON, .status = 303, .location = "https://x.example/drive/items/C9?x", .body = "{}"},
+                C9, {COPY, .status = 202, .location = MON}, {"GET " MON, .status = 303, .body = COPIED}, C9,
                 /* not seen at once */
                 {COPY, .status = 202, .location = MON}, {"GET " MON, .body = COPIED},
                 {"/drives/E/items/C9", .status = 404}, C9,
@@ -314,8 +324,10 @@ static void test_copy_fails(void **state)
         const char *body;
         int err;
     } rows[] = {
-        {200, "{\"status\":\"failed\",\"error\":{\"code\":\"nameAlreadyExists\",\"message\":\"m\"}}", -EEXIST},
-        {200, "{\"status\":\"failed\",\"error\":{\"message\":\"m\",\"details\":[{\"code\":\"accessDenied\"}]}}",
+        {200, "{\"status\":\"failed\",\"error\":{\"code\":\"nameAlreadyExists\",\"message\":\"m\"}}",
+         -EEXIST},
+        {200,
+         "{\"status\":\"failed\",\"error\":{\"message\":\"m\",\"details\":[{\"code\":\"accessDenied\"}]}}",
          -EACCES},
         {200, "{\"status\":\"failed\",\"errorCode\":\"AccessDenied_Something\"}", -EACCES},
         {200, "{\"status\":\"failed\",\"error\":{\"code\":\"quotaLimitReached\"}}", -ENOSPC},
@@ -345,8 +357,10 @@ static void test_copy_fails(void **state)
 static void test_copy_is_lost(void **state)
 {
     (void)state;
-    FAKE_SCRIPT({COPY, .rc = -ECONNRESET}, {PLACE, NOW, .body = "{\"id\":\"C9\",\"file\":{},\"createdDateTime\":\"" JUST_NOW "\"}"},
-                {COPY, .rc = -ECONNRESET}, {PLACE, NOW, .body = "{\"id\":\"C9\",\"file\":{},\"createdDateTime\":\"" LONG_AGO "\"}"},
+    FAKE_SCRIPT({COPY, .rc = -ECONNRESET},
+                {PLACE, NOW, .body = "{\"id\":\"C9\",\"file\":{},\"createdDateTime\":\"" JUST_NOW "\"}"},
+                {COPY, .rc = -ECONNRESET},
+                {PLACE, NOW, .body = "{\"id\":\"C9\",\"file\":{},\"createdDateTime\":\"" LONG_AGO "\"}"},
                 {COPY, .rc = -ECONNRESET}, {PLACE, .status = 404}, {COPY, .status = 202, .location = MON},
                 {"GET " MON, .body = COPIED}, C9,
                 /* the monitor is gone, and the copy there */
@@ -375,7 +389,7 @@ static void test_copy_is_cancelled(void **state)
 
 #define VERSIONS "GET " I1 "/versions"
 #define VERSION(id)                                                                                          \
-    "{\"id\":\"" id "\",\"size\":62,\"lastModifiedDateTime\":\"2026-01-01T00:00:00Z\",\"lastModifiedBy\":{"     \
+    "{\"id\":\"" id "\",\"size\":62,\"lastModifiedDateTime\":\"2026-01-01T00:00:00Z\",\"lastModifiedBy\":{"  \
     "\"user\":{\"displayName\":\"Ada\"}}}"
 #define LIST(v) "{\"value\":[" v "]}"
 
@@ -385,9 +399,9 @@ static int on_version(void *ctx, const struct spfs_version_info *v)
 {
     struct spfs_buf b;
     spfs_buf_init(&b, 256);
-    assert_int_equal(spfs_buf_addf(&b, "%s%s %lld %s;", listed, v->id, (long long)(int64_t)v->size,
-                                   v->by ? v->by : "~"),
-                     0);
+    assert_int_equal(
+        spfs_buf_addf(&b, "%s%s %lld %s;", listed, v->id, (long long)(int64_t)v->size, v->by ? v->by : "~"),
+        0);
     spfs_copy(listed, sizeof listed, b.data);
     spfs_buf_done(&b);
     return ctx ? *(int *)ctx : 0;
@@ -403,10 +417,12 @@ static void test_versions(void **state)
 {
     (void)state;
     int stop_with = -EDOM;
-    FAKE_SCRIPT({VERSIONS, .body = "{\"value\":[" VERSION("3.0") ",{\"id\":\"2.0\",\"size\":-1},{\"size\":1}],"
-                                   "\"@odata.nextLink\":\"" V1 "/more\"}"},
-                {"GET " V1 "/more", .body = LIST(VERSION("1.0"))}, {VERSIONS, .body = LIST(VERSION("3.0") "," VERSION("2.0"))},
-                {VERSIONS, .body = "{}"}, {VERSIONS, .status = 404},
+    FAKE_SCRIPT({VERSIONS, .body =
+                               "{\"value\":[" VERSION("3.0") ",{\"id\":\"2.0\",\"size\":-1},{\"size\":1}],"
+                                                             "\"@odata.nextLink\":\"" V1 "/more\"}"},
+                {"GET " V1 "/more", .body = LIST(VERSION("1.0"))},
+                {VERSIONS, .body = LIST(VERSION("3.0") "," VERSION("2.0"))}, {VERSIONS, .body = "{}"},
+                {VERSIONS, .status = 404},
                 {VERSIONS, .body = "{\"value\":[],\"@odata.nextLink\":\"https://evil.example/\"}"},
                 {VERSIONS, .body = "{\"value\":[],\"@odata.nextLink\":\"" V1 "/more\"}"},
                 {"/more", .body = "{\"value\":[],\"@odata.nextLink\":\"" V1 "/more\"}"});

@@ -98,9 +98,9 @@ static void test_enumeration(void **state)
     assert_true(file_count > 20 && item_count > file_count);
     unsigned listed = 0, before = item_count;
     struct spfs_page page = {0};
-    assert_int_equal(
-        r->ops->children(r, &rig.op, (struct spfs_ref){drives[0], "root"}, NULL, on_item, drives[0], &page, &why),
-        0);
+    assert_int_equal(r->ops->children(r, &rig.op, (struct spfs_ref){drives[0], "root"}, NULL, on_item,
+                                      drives[0], &page, &why),
+                     0);
     listed = item_count - before;
     assert_true(listed > 0);
     spfs_page_done(&page);

@@ -343,21 +343,22 @@ static void test_changes(void **state)
     assert_string_equal(got.parent, root_id);
     assert_true(got.mtime_ns == MTIME);
     spfs_copy(tag, sizeof tag, got.etag);
-    assert_int_equal(update(b, tag, (struct spfs_change){.name = "A", .mtime_ns = SPFS_TIME_UNKNOWN}), -EEXIST);
+    assert_int_equal(update(b, tag, (struct spfs_change){.name = "A", .mtime_ns = SPFS_TIME_UNKNOWN}),
+                     -EEXIST);
     assert_int_equal(r->ops->remove(r, &rig.op, at(b), old, &why), -ECANCELED);
     assert_int_equal(r->ops->remove(r, &rig.op, at(b), tag, &why), 0);
     assert_int_equal(r->ops->remove(r, &rig.op, at(b), tag, &why), 0);
-    assert_int_equal(update(b, tag, (struct spfs_change){.name = "C", .mtime_ns = SPFS_TIME_UNKNOWN}), -ENOENT);
+    assert_int_equal(update(b, tag, (struct spfs_change){.name = "C", .mtime_ns = SPFS_TIME_UNKNOWN}),
+                     -ENOENT);
 }
 
 /* The service does it and the answer is lost; or it does not. */
 static void test_lost_answers(void **state)
 {
     (void)state;
-    static const char *const rules[] = {"{\"path_contains\":\"/items/\",\"reset_after\":0}",
-                                        "{\"path_contains\":\"/items/\",\"truncate\":5}",
-                                        "{\"path_contains\":\"/items/\",\"html\":true}",
-                                        "{\"path_contains\":\"/items/\",\"status\":500}"};
+    static const char *const rules[] = {
+        "{\"path_contains\":\"/items/\",\"reset_after\":0}", "{\"path_contains\":\"/items/\",\"truncate\":5}",
+        "{\"path_contains\":\"/items/\",\"html\":true}", "{\"path_contains\":\"/items/\",\"status\":500}"};
     for (unsigned i = 0; i < SPFS_ARRAY_LEN(rules); i++) {
         char name[32], id[64], tag[96];
         unsigned seed = i;
@@ -457,11 +458,11 @@ static void test_versions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_upload),          cmocka_unit_test(test_new_version),
-        cmocka_unit_test(test_empty_file),      cmocka_unit_test(test_uploads_survive),
-        cmocka_unit_test(test_resume),          cmocka_unit_test(test_many_small_files),
-        cmocka_unit_test(test_changes),         cmocka_unit_test(test_lost_answers),
-        cmocka_unit_test(test_copy),            cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_upload),     cmocka_unit_test(test_new_version),
+        cmocka_unit_test(test_empty_file), cmocka_unit_test(test_uploads_survive),
+        cmocka_unit_test(test_resume),     cmocka_unit_test(test_many_small_files),
+        cmocka_unit_test(test_changes),    cmocka_unit_test(test_lost_answers),
+        cmocka_unit_test(test_copy),       cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
