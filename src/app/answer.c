@@ -121,13 +121,13 @@ int spfs_answer_info(struct spfs_stack *s, struct spfs_op *op, const char *path,
 {
     static const char *const attributes[] = {"id",    "drive",  "etag", "ctag",
                                              "state", "weburl", "hash", "error"};
-    struct spfs_node node;
-    uint64_t id;
+    struct spfs_node node = {0};
+    uint64_t id = 0;
     int err = walk(s, op, path, &node, &id, reason);
     if (err)
         return err;
     struct spfs_buf place;
-    spfs_buf_init(&place, 64 * 1024);
+    spfs_buf_init(&place, (size_t)64 * 1024);
     err = spfs_catalog_path(s->catalog, node.ino, &place);
     if (!err)
         err = add_text(b, "path", place.len ? place.data : "/");
@@ -157,8 +157,8 @@ int spfs_answer_info(struct spfs_stack *s, struct spfs_op *op, const char *path,
 
 int spfs_answer_sync(struct spfs_stack *s, struct spfs_op *op, const char *path, struct spfs_reason *reason)
 {
-    struct spfs_node node;
-    uint64_t id;
+    struct spfs_node node = {0};
+    uint64_t id = 0;
     int err = walk(s, op, path, &node, &id, reason);
     return err ? err : spfs_tree_sync(s->tree, op, node.ino, reason);
 }

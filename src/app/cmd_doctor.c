@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,29 +28,25 @@ struct exam {
     unsigned bad;
 };
 
-static void good(const char *fmt, ...) SPFS_PRINTF(1, 2);
-static void bad(struct exam *e, const char *fmt, ...) SPFS_PRINTF(2, 3);
-
-static void good(const char *fmt, ...)
+static void say(const char *verdict, const char *text)
 {
-    va_list ap;
-    va_start(ap, fmt);
-    printf("ok    ");
-    vprintf(fmt, ap);
-    printf("\n");
-    va_end(ap);
+    printf("%-5s %s\n", verdict, text);
 }
 
-static void bad(struct exam *e, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    printf("BAD   ");
-    vprintf(fmt, ap);
-    printf("\n");
-    va_end(ap);
-    e->bad++;
-}
+#define good(...)                                                                                            \
+    do {                                                                                                     \
+        char text_[1024];                                                                                    \
+        spfs_format(text_, sizeof(text_), __VA_ARGS__);                                                      \
+        say("ok", text_);                                                                                    \
+    } while (0)
+
+#define bad(exam, ...)                                                                                       \
+    do {                                                                                                     \
+        char text_[1024];                                                                                    \
+        spfs_format(text_, sizeof(text_), __VA_ARGS__);                                                      \
+        say("BAD", text_);                                                                                   \
+        (exam)->bad++;                                                                                       \
+    } while (0)
 
 static bool find_program(const char *name, char ret[PATH_MAX])
 {

@@ -62,9 +62,9 @@ static bool report(struct spfs_daemon *d, int code, const char *sentence)
 {
     char text[1024];
     text[0] = (char)code;
-    size_t len = strlen(sentence) < sizeof(text) - 1 ? strlen(sentence) : sizeof(text) - 1;
-    memcpy(text + 1, sentence, len);
-    bool sent = write(d->pipe, text, len + 1) == (ssize_t)(len + 1);
+    spfs_format(text + 1, sizeof(text) - 1, "%s", sentence); /* a longer one is cut */
+    size_t len = 1 + strlen(text + 1);
+    bool sent = write(d->pipe, text, len) == (ssize_t)len;
     close(d->pipe);
     d->pipe = -1;
     return sent;

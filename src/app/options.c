@@ -293,11 +293,12 @@ int spfs_options_set(struct spfs_options *o, const char *name, const char *value
     if (!spec)
         return spfs_fail(reason, -EINVAL, "unknown option %s; see spfs mount --help", name);
     void *at = (char *)o + spec->offset;
+    const char *text = value ? value : "";
     switch (spec->kind) {
     case SPFS_OPTION_FLAG:
         return set_flag(spec, value, at, reason);
     case SPFS_OPTION_TEXT: {
-        char *copy = strdup(value);
+        char *copy = strdup(text);
         if (!copy)
             return spfs_fail(reason, -ENOMEM, "out of memory");
         free(*(char **)at);
@@ -311,7 +312,7 @@ int spfs_options_set(struct spfs_options *o, const char *name, const char *value
     case SPFS_OPTION_REFUSED:
         return spfs_fail(reason, -EINVAL, "option %s is not possible; unmount and mount again", name);
     default:
-        return set_number(spec, value, at, reason);
+        return set_number(spec, text, at, reason);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -36,11 +37,31 @@ static bool take_field(char *dst, size_t size, const char *src)
     return true;
 }
 
+/* Decimal digits at *p, which moves past them. */
+static bool take_number(const char **p, unsigned *ret)
+{
+    char *end;
+    if (**p < '0' || **p > '9')
+        return false;
+    unsigned long value = strtoul(*p, &end, 10);
+    *p = end;
+    *ret = (unsigned)value;
+    return value <= UINT_MAX;
+}
+
+static bool take_device(const char *p, struct spfs_mount *ret)
+{
+    return take_number(&p, &ret->major) && *p++ == ':' && take_number(&p, &ret->minor) && !*p;
+}
+
 static uid_t user_of(const char *super)
 {
-    const char *p = strstr(super, "user_id=");
+    static const char key[] = "user_id=";
+    const char *p = strstr(super, key);
     unsigned id;
-    return p && sscanf(p, "user_id=%u", &id) == 1 ? (uid_t)id : (uid_t)-1;
+    if (p)
+        p += strlen(key);
+    return p && take_number(&p, &id) ? (uid_t)id : (uid_t)-1;
 }
 
 bool spfs_mounts_parse(const char *line, struct spfs_mount *ret)
@@ -57,7 +78,7 @@ bool spfs_mounts_parse(const char *line, struct spfs_mount *ret)
     const char *type = strtok_r(NULL, " \n", &save);
     const char *source = strtok_r(NULL, " \n", &save);
     const char *super = strtok_r(NULL, "\n", &save);
-    if (!type || !source || sscanf(before[2], "%u:%u", &ret->major, &ret->minor) != 2)
+    if (!type || !source || !take_device(before[2], ret))
         return false;
     ret->user_id = user_of(super ? super : "");
     ret->read_only = strncmp(before[5], "ro", 2) == 0 && (before[5][2] == ',' || before[5][2] == '\0');
