@@ -23,8 +23,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     conn->want |= conn->capable & FUSE_CAP_AUTO_INVAL_DATA;
     conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
     conn->max_write = MAX_WRITE; /* also the limit of a read: libfuse derives max_pages from it */
-    conn->max_background = 64;
-    conn->congestion_threshold = 48;
+    /* Readahead that waits for the server leaves threads for everything else, interrupts among it. */
+    conn->max_background = f->max_threads > 4 ? f->max_threads - f->max_threads / 4 : 4;
+    conn->congestion_threshold = conn->max_background - conn->max_background / 4;
     SPFS_LOCKED(&f->lock);
     f->answered = true;
     spfs_cond_broadcast(&f->changed);
