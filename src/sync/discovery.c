@@ -11,6 +11,7 @@
 
 struct place { /* a site or a library, copied from a reply */
     char *id, *name, *segment, *web_url, *type;
+    char *folded_name, *folded_segment; /* there may be thousands to compare with */
     struct spfs_quota quota;
     bool skip;
 };
@@ -28,9 +29,17 @@ static void places_done(struct places *p)
         free(p->v[i].segment);
         free(p->v[i].web_url);
         free(p->v[i].type);
+        free(p->v[i].folded_name);
+        free(p->v[i].folded_segment);
     }
     free(p->v);
     *p = (struct places){0};
+}
+
+static char *fold(const char *name)
+{
+    char out[SPFS_FOLD_SIZE];
+    return strdup(spfs_name_fold(name, out) ? name : out);
 }
 
 static int places_add(struct places *p, const char *id, const char *name, const char *segment, const char *web_url, const char *type)
@@ -50,8 +59,10 @@ static int places_add(struct places *p, const char *id, const char *name, const 
                         .name = strdup(name),
                         .segment = strdup(segment ? segment : name),
                         .web_url = strdup(web_url ? web_url : ""),
-                        .type = strdup(type ? type : "")};
-    return e->id && e->name && e->segment && e->web_url && e->type ? 0 : -ENOMEM;
+                        .type = strdup(type ? type : ""),
+                        .folded_name = fold(name),
+                        .folded_segment = fold(segment ? segment : name)};
+    return e->id && e->name && e->segment && e->web_url && e->type && e->folded_name && e->folded_segment ? 0 : -ENOMEM;
 }
 
 /* The site's server-relative path within its address: "sites/marketing", "" for a root site. Borrowed from url. */
@@ -107,10 +118,10 @@ static int local_name(const struct places *p, size_t i, char out[SPFS_NAME_SIZE]
 {
     unsigned same = 0, same_segment = 0;
     for (size_t j = 0; j < p->n; j++) {
-        if (p->v[j].skip || !spfs_name_equal(p->v[i].name, p->v[j].name))
+        if (p->v[j].skip || strcmp(p->v[i].folded_name, p->v[j].folded_name) != 0)
             continue;
         same++;
-        same_segment += spfs_name_equal(p->v[i].segment, p->v[j].segment);
+        same_segment += strcmp(p->v[i].folded_segment, p->v[j].folded_segment) == 0;
     }
     char plain[SPFS_NAME_SIZE];
     int err = spfs_name_to_local(p->v[i].name, plain, sizeof(plain));
@@ -205,7 +216,9 @@ static bool contains(const uint64_t *v, size_t n, uint64_t x)
     return false;
 }
 
-/* Adds to seen the sites below the tenant that were not listed but still answer. */
+enum { CHECKS_MAX = 16 }; /* of sites that are not listed any more, a discovery: a person may be waiting for it */
+
+/* Adds to seen the sites below the tenant that were not listed but still answer, or were not asked this time. */
 static int keep_unlisted(struct spfs_tree *t, struct spfs_op *op, uint64_t **seen, size_t *n)
 {
     struct known known = {0};
@@ -213,10 +226,12 @@ static int keep_unlisted(struct spfs_tree *t, struct spfs_op *op, uint64_t **see
     struct spfs_node *node = malloc(sizeof(*node));
     if (!node)
         err = -ENOMEM;
-    for (size_t i = 0; !err && i < known.n; i++) {
+    size_t first = known.n ? (size_t)spfs_random(known.n) : 0, checks = 0; /* others each time */
+    for (size_t k = 0; !err && k < known.n; k++) {
+        size_t i = (first + k) % known.n;
         if (contains(*seen, *n, known.v[i]) || spfs_catalog_get(t->catalog, known.v[i], node))
             continue;
-        int gone = node->kind == SPFS_KIND_SITE ? still_there(t, op, node->id) : 0;
+        int gone = node->kind == SPFS_KIND_SITE && checks++ < CHECKS_MAX ? still_there(t, op, node->id) : 0;
         if (gone == -ENOENT || gone == -EACCES)
             continue;
         uint64_t *v = realloc(*seen, (*n + 1) * sizeof(*v));
