@@ -32,6 +32,17 @@ assert_eq "$(findmnt -n "$M" | wc -l)" 1 "mounts on one directory"
 umount "$M"
 wait_until 20 no_daemons
 
+note "the helper that the package installs; -f of mount(8) is fake; remount is refused"
+ln -s "$SPFS" "$T/mount.fuse.spfs"
+"$T/mount.fuse.spfs" sim: "$M" -f -n -v -o "rw,$OPTIONS,user,nofail,_netdev" -t fuse.spfs </dev/null
+! mounted || fail "a fake mount mounted"
+"$T/mount.fuse.spfs" sim: "$M" -s -o "rw,$OPTIONS,user=alice,noexec,nosuid,nodev,nofail,_netdev" -t fuse.spfs </dev/null
+[ -d "$M$library" ] || fail "the mount does not answer"
+assert_fails 'remount' mount -o remount,ro "$M"
+assert_eq "$(findmnt -n "$M" | wc -l)" 1 "mounts after a remount"
+umount "$M"
+wait_until 20 no_daemons
+
 note "fstab, mount -a twice"
 mkdir "$T/with space"
 MOUNTS+=("$T/with space")
