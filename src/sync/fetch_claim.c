@@ -81,7 +81,8 @@ static bool claim_locked(struct claim *c, struct claimed *got)
     return true;
 }
 
-/* Blocks that a reader waits for are verified here; others by whoever reads them. */
+/* Blocks that a reader waits for are looked at as it will do it, or it would come back for ever for one that
+ * is there and of no use; others are verified by whoever reads them. */
 static void probe(const struct claim *c, struct claimed *got)
 {
     struct spfs_blocks *b = c->file->f->config.blocks;
@@ -92,9 +93,10 @@ static void probe(const struct claim *c, struct claimed *got)
         const struct slot *s = got->v[i];
         const void *p;
         size_t len;
-        if (s->index >= c->demand_to || file_seen(c->file, s->index)) {
+        bool seen = file_seen(c->file, s->index);
+        if (s->index >= c->demand_to) {
             got->there[i] = spfs_blocks_has(t, c->file->ino, c->file->content, s->index);
-        } else if (spfs_blocks_get(t, c->file->ino, c->file->content, s->index, true, &p, &len) == 0 &&
+        } else if (spfs_blocks_get(t, c->file->ino, c->file->content, s->index, !seen, &p, &len) == 0 &&
                    len == s->len) {
             got->there[i] = true;
             file_set_seen(c->file, s->index);
