@@ -272,6 +272,14 @@ static void mem_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t o
     list(req, ino, size, off, 1);
 }
 
+static void mem_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+    (void)ino;
+    (void)name;
+    (void)size;
+    fuse_reply_err(req, ENODATA);
+}
+
 static const struct fuse_lowlevel_ops operations = {
     .init = mem_init,
     .lookup = mem_lookup,
@@ -281,6 +289,7 @@ static const struct fuse_lowlevel_ops operations = {
     .opendir = mem_opendir,
     .readdir = mem_readdir,
     .readdirplus = mem_readdirplus,
+    .getxattr = mem_getxattr,
 };
 
 static int serve(const char *program, const char *dir)

@@ -249,6 +249,8 @@ class Spfs(Mount):
         super().__init__(world, [world.spfs, "mount", source, "MOUNTPOINT", "-f", "-o", options], self.env)
 
     def sync(self):
+        """Every library is known and as the server has it now."""
+        run("find", self.dir, "-maxdepth", "3")
         run(self.world.spfs, "sync", self.dir, env={**os.environ, **self.env})
 
 
