@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Direct listing of folders in use, each by one thread for all who wait for it. */
+/* Direct listing of folders in use, each by one lister for all who wait for it.
+ * A listing runs in a crew of its own ("list"), not on a caller's thread: a caller that is interrupted leaves at once, the listing goes on, and all are let go early when the drive
+ * settles meanwhile. States: queued or running (linked, !done) → released (done, still linked until the work returns) → over. Guarded by: list_lock. */
 #include "tree_i.h"
 
 #include <spfs/base/clock.h>
 
 #include <errno.h>
 
-static struct tree_listing *find_locked(struct spfs_tree *t, uint64_t ino)
-{
-    struct tree_listing *l = t->listings;
-    while (l && l->ino != ino)
-        l = l->next;
-    return l;
-}
+struct tree_listing {
+    struct tree_listing *next;
+    struct spfs_job job;
+    struct spfs_tree *tree;
+    tree_work *work;
+    struct spfs_node dir;
+    unsigned refs; /* the work's own and one a waiter */
+    bool done;
+    int err;
+    struct spfs_reason reason;
+};
 
 static void unref_locked(struct tree_listing *l)
 {
@@ -20,55 +26,90 @@ static void unref_locked(struct tree_listing *l)
         free(l);
 }
 
-/* Waits for the one at work. -EAGAIN: it gave up because its own caller was interrupted; somebody else must take over. */
-static int join_locked(struct spfs_tree *t, struct spfs_op *op, struct tree_listing *l)
+static void end_listing(struct tree_listing *l, int err, const struct spfs_reason *reason)
 {
-    int err = 0;
-    l->refs++;
-    while (!l->done && !err)
-        err = spfs_op_wait(op, &t->listed, &t->list_lock);
-    if (l->done)
-        err = l->err == -EINTR || l->err == -ETIMEDOUT ? -EAGAIN : l->err;
-    unref_locked(l);
-    return err;
-}
-
-static void finish(struct spfs_tree *t, struct tree_listing *l, int err)
-{
+    struct spfs_tree *t = l->tree;
     SPFS_LOCKED(&t->list_lock);
     struct tree_listing **p = &t->listings;
     while (*p != l)
         p = &(*p)->next;
     *p = l->next;
-    l->done = true;
-    l->err = err;
+    if (!l->done) {
+        l->done = true;
+        l->err = err;
+        l->reason = *reason;
+    }
     spfs_cond_broadcast(&t->listed);
     unref_locked(l);
 }
 
-int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, uint64_t ino,
-                       int (*work)(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason),
-                       const struct spfs_node *dir, struct spfs_reason *reason)
+static void listing_run(struct spfs_job *job)
 {
-    struct tree_listing *mine = calloc(1, sizeof(*mine));
-    if (!mine)
-        return -ENOMEM;
-    *mine = (struct tree_listing){.ino = ino, .refs = 1};
-    spfs_lock_take(&t->list_lock);
-    for (struct tree_listing *other; (other = find_locked(t, ino)) != NULL;) {
-        int err = join_locked(t, op, other);
-        if (err != -EAGAIN) {
-            spfs_lock_drop(&t->list_lock);
-            free(mine);
+    struct tree_listing *l = SPFS_CONTAINER(job, struct tree_listing, job);
+    struct spfs_reason reason = {""};
+    struct spfs_op op;
+    spfs_op_init(&op, SPFS_URGENT, 0);
+    int err = l->work(l->tree, &op, &l->dir, &reason);
+    spfs_op_done(&op);
+    end_listing(l, err, &reason);
+}
+
+static void listing_drop(struct spfs_job *job)
+{
+    end_listing(SPFS_CONTAINER(job, struct tree_listing, job), -ESHUTDOWN, &(struct spfs_reason){""});
+}
+
+/* The one under way for dir, or a new one. A released one is of no use to newcomers. */
+static int join_locked(struct spfs_tree *t, tree_work *work, const struct spfs_node *dir, struct tree_listing **ret)
+{
+    struct tree_listing *l = t->listings;
+    while (l && (l->dir.ino != dir->ino || l->work != work || l->done))
+        l = l->next;
+    if (!l) {
+        l = calloc(1, sizeof(*l));
+        if (!l)
+            return -ENOMEM;
+        *l = (struct tree_listing){.job = {.run = listing_run, .drop = listing_drop, .urgency = SPFS_URGENT}, .tree = t, .work = work, .dir = *dir, .refs = 1};
+        int err = spfs_workq_add(t->listers, &l->job);
+        if (err) {
+            free(l);
             return err;
         }
+        l->next = t->listings;
+        t->listings = l;
     }
-    mine->next = t->listings;
-    t->listings = mine;
-    spfs_lock_drop(&t->list_lock);
-    int err = work(t, op, dir, reason);
-    finish(t, mine, err);
+    l->refs++;
+    *ret = l;
+    return 0;
+}
+
+int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, tree_work *work, const struct spfs_node *dir, struct spfs_reason *reason)
+{
+    if (!t->started) /* setting up: one thread, no crew yet */
+        return work(t, op, dir, reason);
+    SPFS_LOCKED(&t->list_lock);
+    struct tree_listing *l;
+    int err = join_locked(t, work, dir, &l);
+    if (err)
+        return err;
+    while (!l->done && !err)
+        err = spfs_op_wait(op, &t->listed, &t->list_lock);
+    if (l->done) {
+        err = l->err;
+        if (err && reason)
+            *reason = l->reason;
+    }
+    unref_locked(l);
     return err;
+}
+
+void tree_release_listings(struct spfs_tree *t, uint32_t drive)
+{
+    SPFS_LOCKED(&t->list_lock);
+    for (struct tree_listing *l = t->listings; l; l = l->next)
+        if (l->work == tree_list_folder && l->dir.drive == drive)
+            l->done = true; /* err 0: the catalog has it all */
+    spfs_cond_broadcast(&t->listed);
 }
 
 /* A library's children name its root item as their parent: the root's id must be known before they come. */

@@ -185,11 +185,15 @@ int tree_round(struct spfs_tree *t, uint32_t number)
     if (err && err != -ESHUTDOWN)
         spfs_info("library “%s”: changes could not be read (%s): %s", r->rec.name, strerror(-err), reason.text);
     tree_note_contact(t, err, reason.text[0] ? reason.text : strerror(-err));
-    SPFS_LOCKED(&t->lock);
-    struct tree_drive *d = tree_drive_locked(t, number);
-    if (d) {
-        d->settled = r->rec.settled;
-        d->listed_only = r->rec.listed_only;
+    {
+        SPFS_LOCKED(&t->lock);
+        struct tree_drive *d = tree_drive_locked(t, number);
+        if (d) {
+            d->settled = r->rec.settled;
+            d->listed_only = r->rec.listed_only;
+        }
     }
+    if (r->rec.settled)
+        tree_release_listings(t, number);
     return err;
 }

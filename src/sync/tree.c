@@ -52,7 +52,8 @@ int spfs_tree_new(const struct spfs_tree_config *config, struct spfs_tree **ret)
         n++;
     t->site_names = calloc(n + 1, sizeof(char *));
     t->crew = spfs_workq_new("delta", 3);
-    bool ok = t->site_names && t->crew;
+    t->listers = spfs_workq_new("list", 6);
+    bool ok = t->site_names && t->crew && t->listers;
     for (size_t i = 0; ok && i < n; i++)
         ok = (t->site_names[i] = strdup(config->site_names[i])) != NULL;
     if (!ok) {
@@ -68,6 +69,7 @@ void spfs_tree_free(struct spfs_tree *t)
     if (!t)
         return;
     spfs_tree_stop(t);
+    spfs_workq_free(t->listers);
     spfs_workq_free(t->crew);
     for (struct tree_drive *d = t->drives, *next; d; d = next) {
         next = d->next;
@@ -214,6 +216,8 @@ int spfs_tree_start(struct spfs_tree *t)
 {
     int err = spfs_workq_start(t->crew);
     if (!err)
+        err = spfs_workq_start(t->listers);
+    if (!err)
         err = spfs_thread_start(&t->scheduler, "refresh", scheduler, t);
     SPFS_LOCKED(&t->lock);
     t->started = err == 0;
@@ -227,6 +231,8 @@ void spfs_tree_stop(struct spfs_tree *t)
         t->stopping = true;
         spfs_cond_broadcast(&t->changed);
     }
+    if (t->listers)
+        spfs_workq_stop(t->listers);
     if (t->crew)
         spfs_workq_stop(t->crew);
     if (t->started)
@@ -307,7 +313,7 @@ static int ensure_discovered(struct spfs_tree *t, struct spfs_op *op, const stru
     int64_t age = spfs_now_real_ns() / 1000000 - dir->listed_ms;
     if ((dir->flags & SPFS_NODE_LISTED) && dir->listed_ms && age >= 0 && age < TREE_DISCOVERY_MS)
         return 0;
-    return tree_single_flight(t, op, dir->ino, dir->kind == SPFS_KIND_TENANT ? tree_discover_tenant : tree_discover_site, dir, reason);
+    return tree_single_flight(t, op, dir->kind == SPFS_KIND_TENANT ? tree_discover_tenant : tree_discover_site, dir, reason);
 }
 
 /* Found no connection a moment ago: what is known is shown at once instead of waiting for the next time-out. */
@@ -330,7 +336,7 @@ int spfs_tree_ensure(struct spfs_tree *t, struct spfs_op *op, const struct spfs_
     } else {
         err = ensure_drive(t, op, dir->drive, &list);
         if (!err && list && !fresh_listing(t, dir))
-            err = tree_single_flight(t, op, dir->ino, tree_list_folder, dir, reason);
+            err = tree_single_flight(t, op, tree_list_folder, dir, reason);
     }
     if (err == -EINTR || err == -ENOMEM)
         return err;
@@ -382,7 +388,7 @@ static int sync_all(struct spfs_tree *t, struct spfs_op *op, struct spfs_reason 
         return -ENOMEM;
     int err = spfs_catalog_get(t->catalog, SPFS_INO_TENANT, tenant);
     if (!err)
-        err = tree_single_flight(t, op, tenant->ino, tree_discover_tenant, tenant, reason);
+        err = tree_single_flight(t, op, tree_discover_tenant, tenant, reason);
     free(tenant);
     struct numbers used = {0};
     {
@@ -414,7 +420,7 @@ int spfs_tree_sync(struct spfs_tree *t, struct spfs_op *op, uint64_t ino, struct
     else if (node->kind == SPFS_KIND_TENANT)
         err = sync_all(t, op, reason);
     else if (node->kind == SPFS_KIND_SITE)
-        err = tree_single_flight(t, op, ino, tree_discover_site, node, reason);
+        err = tree_single_flight(t, op, tree_discover_site, node, reason);
     else
         err = sync_drive(t, op, node->drive, reason);
     free(node);

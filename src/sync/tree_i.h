@@ -38,14 +38,7 @@ struct tree_drive {
     int last_err;
 };
 
-/* A folder being listed (or a site or the tenant being discovered) by one thread for all who wait. Guarded by: list_lock. */
-struct tree_listing {
-    struct tree_listing *next;
-    uint64_t ino;
-    unsigned refs;
-    bool done;
-    int err;
-};
+struct tree_listing; /* listing.c */
 
 struct tree_probe_memory {
     uint64_t key, until_ms;
@@ -62,7 +55,8 @@ struct spfs_tree {
     struct spfs_lock lock; /* SPFS_RANK_REFRESH */
     struct spfs_cond changed; /* a round ended, a drive came into use, stop */
     struct tree_drive *drives;
-    bool stopping, started;
+    bool stopping;
+    atomic_bool started;
     uint64_t offline_until_ms; /* no connection a moment ago: known folders are shown without asking until then */
     struct spfs_tree_stats stats;
 
@@ -72,7 +66,8 @@ struct spfs_tree {
     struct tree_probe_memory probes[64];
 
     pthread_t scheduler;
-    struct spfs_workq *crew;
+    struct spfs_workq *crew;    /* rounds and single items */
+    struct spfs_workq *listers; /* folders, sites, the tenant */
 };
 
 /* Detects a cycle of links with one remembered hash (Brent): fed each link in turn, true when one has come back. */
@@ -104,10 +99,11 @@ void tree_batch_abort(struct tree_batch *b);
 int tree_round(struct spfs_tree *t, uint32_t number);
 /* listing.c */
 int tree_list_folder(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason);
-/* Runs `work` for ino unless somebody is at it, else waits for that one's result. */
-int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, uint64_t ino,
-                       int (*work)(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason),
-                       const struct spfs_node *dir, struct spfs_reason *reason);
+/* Has `work` done for dir by a lister, once for all who ask meanwhile; the caller waits as long as its own op allows. */
+typedef int tree_work(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason);
+int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, tree_work *work, const struct spfs_node *dir, struct spfs_reason *reason);
+/* The drive has settled: nobody needs to wait for its listings any more. Without locks. */
+void tree_release_listings(struct spfs_tree *t, uint32_t drive);
 /* discovery.c */
 int tree_discover_tenant(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason);
 int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason);

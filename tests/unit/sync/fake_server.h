@@ -6,6 +6,7 @@
 
 #include <spfs/model/remote.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct fake_server {
     _Atomic int delta_error;         /* error of delta calls */
     _Atomic int subsites_error;      /* error of lists of subsites */
     _Atomic int gone_once;           /* next delta answers -ESTALE */
+    _Atomic bool stall_children; /* listings answer only when this is taken back */
     _Atomic bool endless;            /* delta pages never end */
     _Atomic int item_error;
     _Atomic unsigned calls, children_calls, delta_calls, item_calls;
@@ -261,6 +263,8 @@ static inline int fake_children(struct spfs_remote *r, struct spfs_op *op, struc
     (void)op;
     struct fake_server *f = fake_of(r);
     f->children_calls++;
+    while (f->stall_children)
+        sched_yield();
     if (f->offline)
         return spfs_fail(reason, f->offline, "offline");
     char root[32];

@@ -276,20 +276,35 @@ static void test_shortcut(void **state)
     assert_int_equal(resolve(w, "Marketing/Documents/Shared"), resolve(w, "Marketing/Archive/Old"));
 }
 
-static void test_interrupted_lister_hands_over(void **state)
+/* Held back in the server until a second caller has its answer. */
+static void test_interrupted_caller_leaves(void **state)
 {
     struct world *w = *state;
     start(w, (struct spfs_tree_config){.sites = SPFS_SHOW_ALL});
     struct spfs_node d;
     assert_int_equal(spfs_catalog_get(w->catalog, resolve(w, "Marketing/Documents"), &d), 0);
-    spfs_op_cancel(&w->op);
-    w->f.offline = -EINTR;
-    assert_int_equal(spfs_tree_ensure(w->tree, &w->op, &d, &w->reason), -EINTR);
-    w->f.offline = 0;
-    struct spfs_op again;
-    spfs_op_init(&again, SPFS_URGENT, 5000);
-    assert_int_equal(spfs_tree_ensure(w->tree, &again, &d, &w->reason), 0);
-    spfs_op_done(&again);
+    pthread_mutex_lock(&w->f.lock); /* the server stalls */
+    struct spfs_op op;
+    spfs_op_init(&op, SPFS_URGENT, 5000);
+    spfs_op_cancel(&op);
+    assert_int_equal(spfs_tree_ensure(w->tree, &op, &d, &w->reason), -EINTR);
+    pthread_mutex_unlock(&w->f.lock);
+    spfs_op_done(&op);
+    assert_int_equal(spfs_tree_ensure(w->tree, &w->op, &d, &w->reason), 0);
+    assert_true(has(w, "Marketing/Documents", "Alpha"));
+}
+
+/* A listing that stalls lets its waiters go once the first pass has told everything. */
+static void test_settling_releases_listings(void **state)
+{
+    struct world *w = *state;
+    start(w, (struct spfs_tree_config){.sites = SPFS_SHOW_ALL});
+    struct spfs_node d;
+    assert_int_equal(spfs_catalog_get(w->catalog, resolve(w, "Marketing/Documents"), &d), 0);
+    w->f.stall_children = true;
+    assert_int_equal(spfs_tree_ensure(w->tree, &w->op, &d, &w->reason), 0);
+    assert_true(has(w, "Marketing/Documents", "Alpha"));
+    w->f.stall_children = false;
 }
 
 int main(void)
@@ -297,7 +312,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_discovery_all), T(test_refused_subsites_stay), T(test_followed_only), T(test_listed),  T(test_web_address), T(test_round),    T(test_resync_sweeps),
-        T(test_cut_resync_sweeps), T(test_endless),       T(test_delta_refused), T(test_offline), T(test_shortcut),    T(test_interrupted_lister_hands_over),
+        T(test_cut_resync_sweeps), T(test_endless),       T(test_delta_refused), T(test_offline), T(test_shortcut),    T(test_interrupted_caller_leaves),
+        T(test_settling_releases_listings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
