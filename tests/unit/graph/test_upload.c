@@ -216,12 +216,12 @@ static void test_odd_ranges(void **state)
 static void test_partly_taken(void **state)
 {
     (void)state;
-    FAKE_SCRIPT(
-        {NEW, .body = MADE},
-        {PUT, RANGE("0-10485759/26214400"), .status = 202, .body = NEXT("\"9000000-9999999\",\"1000-2000\"")},
-        {PUT, RANGE("1000-10486759/26214400"), .status = 202, .body = NEXT("\"10486760-26214399\"")},
-        {PUT, RANGE("10486760-20972519/26214400"), .status = 202, .body = NEXT("\"20972520-\"")},
-        {PUT, RANGE("20972520-26214399/26214400"), .body = DONE});
+    FAKE_SCRIPT({NEW, .body = MADE},
+                {PUT, RANGE("0-10485759/26214400"), .status = 202,
+                 .body = NEXT("\"5000-6000\",\"1000-2000\",\"9000000-\"")},
+                {PUT, RANGE("1000-10486759/26214400"), .status = 202, .body = NEXT("\"10486760-26214399\"")},
+                {PUT, RANGE("10486760-20972519/26214400"), .status = 202, .body = NEXT("\"20972520-\"")},
+                {PUT, RANGE("20972520-26214399/26214400"), .body = DONE});
     up.size = BIG;
     assert_int_equal(upload(), 0);
 }
@@ -464,6 +464,7 @@ static void test_refusals(void **state)
         {423, ERR("resourceLocked"), -EBUSY, false},
         {423, ERR("accessDenied"), -EBUSY, false},
         {423, "<html>", -EBUSY, false},
+        {403, ERR("resourceLocked"), -EBUSY, false},
         {409, ERR("generalException"), -EBUSY, false},
         {507, ERR("quotaLimitReached"), -ENOSPC, false},
         {400, ERR("quotaLimitReached"), -ENOSPC, false},
