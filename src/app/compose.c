@@ -183,7 +183,8 @@ void spfs_stack_close(struct spfs_stack *s)
 {
     if (s->control)
         spfs_control_stop(s->control);
-    spfs_link_stop(&s->link); /* first of the stack: whoever waits for the server is let go, so that the others can be joined */
+    spfs_link_stop(&s->link); /* first of the stack: whoever waits for the server is let go, so that the
+                                 others can be joined */
     if (s->tree)
         spfs_tree_stop(s->tree);
     if (s->fetch)

@@ -132,17 +132,16 @@ void spfs_notify_forget(void *ctx, uint64_t node)
     n->sink.inode(n->ctx, node, false);
 }
 
-/* A folder's own attributes change with every name that comes or goes; said once for a run of them. */
-static void tell(struct spfs_notify *n, const struct entry *e, uint64_t *last_parent)
+/* A folder's own attributes, and the listing that the kernel keeps of it, change with every name that comes
+ * or goes. The order matters: see ops_dir.c. */
+static void tell(struct spfs_notify *n, const struct entry *e)
 {
     if ((e->what & (SPFS_NEWS_ADDED | SPFS_NEWS_REMOVED)) && e->name[0]) {
         if ((e->what & SPFS_NEWS_DELETED) && (e->what & SPFS_NEWS_REMOVED))
             n->sink.deleted(n->ctx, e->parent, e->node, e->name);
         else
             n->sink.entry(n->ctx, e->parent, e->name);
-        if (e->parent != *last_parent)
-            n->sink.inode(n->ctx, e->parent, false);
-        *last_parent = e->parent;
+        n->sink.inode(n->ctx, e->parent, true);
     }
     if (e->what & SPFS_NEWS_CONTENT)
         n->sink.inode(n->ctx, e->node, true);
@@ -174,13 +173,12 @@ static void *notify_main(void *arg)
     struct entry *batch = NULL;
     bool coarse;
     while (next_batch(n, &batch, &coarse)) {
-        uint64_t last_parent = 0;
         if (coarse) {
             spfs_info("more changes than fit the queue: the kernel forgets all names");
             n->sink.coarse(n->ctx);
         }
         for (struct entry *e = batch; e && !is_stopping(n); e = e->next)
-            tell(n, e, &last_parent);
+            tell(n, e);
         free_list(batch);
     }
     free_list(batch);

@@ -3,8 +3,9 @@
  *
  * Why a thread of its own: such a call waits in the kernel for the lock of the directory, or of a page, that
  * a request in progress holds; so nothing that serves requests may make it. Bounded: past `max` queued
- * entries all but names lost from the root are dropped and `coarse` is called instead once, before those. Threads: drop from any; the sink is called
- * from the thread "notify", without locks. Lock: SPFS_RANK_NOTIFY. */
+ * entries all but names lost from the root are dropped and `coarse` is called instead once, before those.
+ * Threads: drop from any; the sink is called from the thread "notify", without locks. Lock: SPFS_RANK_NOTIFY.
+ */
 #ifndef SPFS_FUSE_NOTIFY_I_H
 #define SPFS_FUSE_NOTIFY_I_H
 

@@ -18,8 +18,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
     conn->want |=
         conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_EXPORT_SUPPORT |
                          FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS);
-    /* Before it serves a read from its pages, the kernel looks whether its attributes are still good. While readers of an old
-     * version are there, attributes get no timeout, so each read asks first, and those readers hear ESTALE. */
+    /* Before it serves a read from its pages, the kernel looks whether its attributes are still good. While
+     * readers of an old version are there, attributes get no timeout, so each read asks first, and those
+     * readers hear ESTALE. */
     conn->want |= conn->capable & FUSE_CAP_AUTO_INVAL_DATA;
     conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
     conn->max_write = MAX_WRITE; /* also the limit of a read: libfuse derives max_pages from it */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* opendir, readdir, readdirplus, releasedir.
  *
- * The kernel's cache of listings (FOPEN_CACHE_DIR) stays off: a stream opened before a change may fill it
- * from its snapshot after the change was announced, and nothing tells the kernel then. */
+ * The kernel keeps the listings of settled libraries. For every name that comes or goes notify.c first drops
+ * the entry, which waits for the readers that are in the directory at that moment, and then what was kept of
+ * the folder's listing; positions keep older streams from adding to a newer one (vfs/dir.c). */
 #include "ops_i.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct call c;
     struct spfs_vfs_dir *dir = NULL;
     call_begin(&c, req);
-    int err = spfs_vfs_opendir(c.vfs, &c.op, ino, &dir);
+    bool cache = false;
+    int err = spfs_vfs_opendir(c.vfs, &c.op, ino, &dir, &cache);
     struct spfs_vfs *vfs = c.vfs;
     call_end(&c);
     if (err) {
@@ -20,6 +22,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         return;
     }
     fi->fh = (uintptr_t)dir;
+    fi->cache_readdir = fi->keep_cache = cache;
     if (fuse_reply_open(req, fi) == -ENOENT)
         spfs_vfs_releasedir(vfs, dir); /* interrupted: nobody holds it */
 }

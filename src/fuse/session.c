@@ -75,13 +75,14 @@ static void tell_all(void *ctx)
     struct spfs_vfs_dir *dir;
     struct spfs_op op;
     spfs_op_init(&op, SPFS_NORMAL, f->op_ms);
-    int err = spfs_vfs_opendir(f->vfs, &op, SPFS_NODE_ROOT, &dir);
+    bool cache;
+    int err = spfs_vfs_opendir(f->vfs, &op, SPFS_NODE_ROOT, &dir, &cache);
     if (!err) {
         err = spfs_vfs_readdir(f->vfs, &op, dir, 0, true, tell_child, f);
         spfs_vfs_releasedir(f->vfs, dir);
     }
     spfs_op_done(&op);
-    tell_inode(f, SPFS_NODE_ROOT, false);
+    tell_inode(f, SPFS_NODE_ROOT, true);
     if (err)
         spfs_warn("the kernel could not be told of all changes: %s", strerror(-err));
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One page of items on its way into the catalog: the write transaction begins with the first item, after the network is done. */
+/* One page of items on its way into the catalog: the write transaction begins with the first item, after the
+ * network is done. */
 #include "tree_i.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The pass that items count for is the one under way at this moment: a listing that began before an enumeration must not date its items back, or the sweep takes them. */
+/* The pass that items count for is the one under way at this moment: a listing that began before an
+ * enumeration must not date its items back, or the sweep takes them. */
 static int current_pass(struct tree_batch *b)
 {
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));

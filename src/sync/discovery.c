@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sites and libraries: what the tenant's and a site's directory hold, and sites that are named without being listed. */
+/* Sites and libraries: what the tenant's and a site's directory hold, and sites that are named without being
+ * listed. */
 #include "tree_i.h"
 
 #include <spfs/base/clock.h>
@@ -42,7 +43,8 @@ static char *fold(const char *name)
     return strdup(spfs_name_fold(name, out) ? name : out);
 }
 
-static int places_add(struct places *p, const char *id, const char *name, const char *segment, const char *web_url, const char *type)
+static int places_add(struct places *p, const char *id, const char *name, const char *segment,
+                      const char *web_url, const char *type)
 {
     if (p->n >= TREE_MAX_SITES)
         return -EFBIG;
@@ -62,10 +64,13 @@ static int places_add(struct places *p, const char *id, const char *name, const 
                         .type = strdup(type ? type : ""),
                         .folded_name = fold(name),
                         .folded_segment = fold(segment ? segment : name)};
-    return e->id && e->name && e->segment && e->web_url && e->type && e->folded_name && e->folded_segment ? 0 : -ENOMEM;
+    return e->id && e->name && e->segment && e->web_url && e->type && e->folded_name && e->folded_segment
+               ? 0
+               : -ENOMEM;
 }
 
-/* The site's server-relative path within its address: "sites/marketing", "" for a root site. Borrowed from url. */
+/* The site's server-relative path within its address: "sites/marketing", "" for a root site. Borrowed from
+ * url. */
 static const char *url_path(const char *url)
 {
     const char *p = strstr(url, "://");
@@ -81,14 +86,17 @@ static int collect_site(void *ctx, const struct spfs_site *site)
         return 0;
     if (!name || !spfs_name_acceptable(name, strlen(name)) || strlen(site->id) >= SPFS_ID_SIZE)
         return 0;
-    const char *segment = site->name && spfs_name_acceptable(site->name, strlen(site->name)) ? site->name : NULL; /* may be shown as well */
+    const char *segment = site->name && spfs_name_acceptable(site->name, strlen(site->name))
+                              ? site->name
+                              : NULL; /* may be shown as well */
     return places_add(ctx, site->id, name, segment, site->web_url, NULL);
 }
 
 static int collect_drive(void *ctx, const struct spfs_drive *drive)
 {
     struct places *p = ctx;
-    if (drive->system || !drive->name || !spfs_name_acceptable(drive->name, strlen(drive->name)) || strlen(drive->id) >= SPFS_ID_SIZE)
+    if (drive->system || !drive->name || !spfs_name_acceptable(drive->name, strlen(drive->name)) ||
+        strlen(drive->id) >= SPFS_ID_SIZE)
         return 0;
     int err = places_add(p, drive->id, drive->name, NULL, drive->web_url, drive->type);
     if (!err)
@@ -100,7 +108,8 @@ static int collect_drive(void *ctx, const struct spfs_drive *drive)
 static bool is_below(const struct place *child, const struct place *parent)
 {
     const char *a = strrchr(child->id, ','), *b = strrchr(parent->id, ',');
-    if (!a || !b || a - child->id != b - parent->id || strncasecmp(child->id, parent->id, (size_t)(a - child->id)) != 0)
+    if (!a || !b || a - child->id != b - parent->id ||
+        strncasecmp(child->id, parent->id, (size_t)(a - child->id)) != 0)
         return false;
     size_t n = strlen(parent->web_url);
     return n && strncasecmp(child->web_url, parent->web_url, n) == 0 && child->web_url[n] == '/';
@@ -113,7 +122,8 @@ static void skip_subsites(struct places *p)
             p->v[i].skip = i != j && is_below(&p->v[i], &p->v[j]);
 }
 
-/* The shown name: the title in local spelling; where two are equal, " (path)" after it, the path being the address's last part, or all of it when that is equal too. */
+/* The shown name: the title in local spelling; where two are equal, " (path)" after it, the path being the
+ * address's last part, or all of it when that is equal too. */
 static int local_name(const struct places *p, size_t i, char out[SPFS_NAME_SIZE])
 {
     unsigned same = 0, same_segment = 0;
@@ -141,14 +151,16 @@ static bool wanted(const struct spfs_tree *t, const struct place *site)
     if (t->sites != SPFS_SHOW_LISTED)
         return true;
     for (size_t i = 0; t->site_names[i]; i++)
-        if (spfs_name_equal(t->site_names[i], site->name) || spfs_name_equal(t->site_names[i], site->segment) ||
+        if (spfs_name_equal(t->site_names[i], site->name) ||
+            spfs_name_equal(t->site_names[i], site->segment) ||
             strcasecmp(t->site_names[i], url_path(site->web_url)) == 0)
             return true;
     return false;
 }
 
 /* Sites as configured; app-only sign-ins and people who follow nothing see all. */
-static int fetch_sites(struct spfs_tree *t, struct spfs_op *op, struct places *ret, struct spfs_reason *reason)
+static int fetch_sites(struct spfs_tree *t, struct spfs_op *op, struct places *ret,
+                       struct spfs_reason *reason)
 {
     struct spfs_remote *r = t->remote;
     if (t->sites == SPFS_SHOW_FOLLOWED && t->delegated) {
@@ -176,14 +188,17 @@ static int fetch_named(struct spfs_tree *t, struct spfs_op *op, struct places *r
             return -ENOMEM;
         int err = t->remote->ops->site_at(t->remote, op, NULL, path, collect_site, ret, NULL);
         if (err == -ENOENT || err == -EACCES)
-            spfs_warn("The site “%s” of the configuration was not found; check its name, or that this account may see it.", want);
+            spfs_warn("The site “%s” of the configuration was not found; check its name, or that this "
+                      "account may see it.",
+                      want);
         else if (err)
             return err;
     }
     return 0;
 }
 
-/* A site that the list does not name any more goes only when the server itself says that it is gone: a search index forgets at times. */
+/* A site that the list does not name any more goes only when the server itself says that it is gone: a search
+ * index forgets at times. */
 static int still_there(struct spfs_tree *t, struct spfs_op *op, const char *site_id)
 {
     struct places none = {0};
@@ -216,9 +231,12 @@ static bool contains(const uint64_t *v, size_t n, uint64_t x)
     return false;
 }
 
-enum { CHECKS_MAX = 16 }; /* of sites that are not listed any more, a discovery: a person may be waiting for it */
+enum {
+    CHECKS_MAX = 16
+}; /* of sites that are not listed any more, a discovery: a person may be waiting for it */
 
-/* Adds to seen the sites below the tenant that were not listed but still answer, or were not asked this time. */
+/* Adds to seen the sites below the tenant that were not listed but still answer, or were not asked this time.
+ */
 static int keep_unlisted(struct spfs_tree *t, struct spfs_op *op, uint64_t **seen, size_t *n)
 {
     struct known known = {0};
@@ -247,11 +265,13 @@ static int keep_unlisted(struct spfs_tree *t, struct spfs_op *op, uint64_t **see
     return err;
 }
 
-static int put_sites(struct spfs_tree *t, struct spfs_catalog_txn *txn, uint64_t parent, const struct places *sites, uint64_t *seen, size_t *n)
+static int put_sites(struct spfs_tree *t, struct spfs_catalog_txn *txn, uint64_t parent,
+                     const struct places *sites, uint64_t *seen, size_t *n)
 {
     for (size_t i = 0; i < sites->n; i++) {
         char name[SPFS_NAME_SIZE];
-        if (sites->v[i].skip || (parent == SPFS_INO_TENANT && !wanted(t, &sites->v[i])) || local_name(sites, i, name))
+        if (sites->v[i].skip || (parent == SPFS_INO_TENANT && !wanted(t, &sites->v[i])) ||
+            local_name(sites, i, name))
             continue;
         int err = spfs_catalog_put_site(txn, parent, sites->v[i].id, name, &seen[*n]);
         if (err)
@@ -261,14 +281,17 @@ static int put_sites(struct spfs_tree *t, struct spfs_catalog_txn *txn, uint64_t
     return 0;
 }
 
-static int put_drive(struct spfs_catalog_txn *txn, uint64_t parent, const struct place *p, const char *name, uint64_t *ret_ino)
+static int put_drive(struct spfs_catalog_txn *txn, uint64_t parent, const struct place *p, const char *name,
+                     uint64_t *ret_ino)
 {
-    struct spfs_drive drive = {.id = p->id, .name = p->name, .type = p->type, .web_url = p->web_url, .quota = p->quota};
+    struct spfs_drive drive = {
+        .id = p->id, .name = p->name, .type = p->type, .web_url = p->web_url, .quota = p->quota};
     uint32_t number;
     return spfs_catalog_put_drive(txn, parent, &drive, name, &number, ret_ino);
 }
 
-int tree_discover_tenant(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
+int tree_discover_tenant(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir,
+                         struct spfs_reason *reason)
 {
     struct places sites = {0}, mine = {0};
     uint64_t stamp = spfs_catalog_stamp(t->catalog);
@@ -327,7 +350,8 @@ static int known_subsites(struct spfs_tree *t, uint64_t dir, struct known *ret)
     return err;
 }
 
-int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
+int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir,
+                       struct spfs_reason *reason)
 {
     struct places drives = {0}, subs = {0};
     struct known kept = {0};
@@ -335,7 +359,8 @@ int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spf
     int err = t->remote->ops->libraries(t->remote, op, dir->id, collect_drive, &drives, reason);
     if (!err) {
         int one = t->remote->ops->subsites(t->remote, op, dir->id, collect_site, &subs, reason);
-        /* An account may see a site without seeing its subsites; a refusal says nothing about those that are known. */
+        /* An account may see a site without seeing its subsites; a refusal says nothing about those that are
+         * known. */
         err = one == -EACCES || one == -ENOENT ? known_subsites(t, dir->ino, &kept) : one;
     }
     SPFS_FREE uint64_t *seen = calloc(drives.n + subs.n + kept.n + 1, sizeof(*seen));
@@ -367,7 +392,8 @@ int tree_discover_site(struct spfs_tree *t, struct spfs_op *op, const struct spf
     return err;
 }
 
-int tree_add_site(struct spfs_tree *t, struct spfs_op *op, const char *host, const char *path, uint64_t *ret_ino, struct spfs_reason *reason)
+int tree_add_site(struct spfs_tree *t, struct spfs_op *op, const char *host, const char *path,
+                  uint64_t *ret_ino, struct spfs_reason *reason)
 {
     struct places one = {0};
     int err = t->remote->ops->site_at(t->remote, op, host, path, collect_site, &one, reason);
@@ -380,7 +406,8 @@ int tree_add_site(struct spfs_tree *t, struct spfs_op *op, const char *host, con
     if (!err && spfs_catalog_by_id(t->catalog, 0, one.v[0].id, node) == 0) {
         *ret_ino = node->ino; /* known, perhaps as somebody's subsite: stays where it is */
     } else if (!err) {
-        /* Named by its address, so shown by the address's last part: that cannot clash with a title that the list shows. */
+        /* Named by its address, so shown by the address's last part: that cannot clash with a title that the
+         * list shows. */
         char name[SPFS_NAME_SIZE];
         err = spfs_name_to_local(one.v[0].segment[0] ? one.v[0].segment : one.v[0].name, name, sizeof(name));
         if (!err)

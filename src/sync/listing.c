@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Direct listing of folders in use, each by one lister for all who wait for it.
- * A listing runs in a crew of its own ("list"), not on a caller's thread: a caller that is interrupted leaves at once, the listing goes on, and all are let go early when the drive
- * settles meanwhile. States: queued or running (linked, !done) → released (done, still linked until the work returns) → over. Guarded by: list_lock. */
+ * A listing runs in a crew of its own ("list"), not on a caller's thread: a caller that is interrupted leaves
+ * at once, the listing goes on, and all are let go early when the drive settles meanwhile. States: queued or
+ * running (linked, !done) → released (done, still linked until the work returns) → over. Guarded by:
+ * list_lock. */
 #include "tree_i.h"
 
 #include <spfs/base/clock.h>
@@ -60,7 +62,8 @@ static void listing_drop(struct spfs_job *job)
 }
 
 /* The one under way for dir, or a new one. A released one is of no use to newcomers. */
-static int join_locked(struct spfs_tree *t, tree_work *work, const struct spfs_node *dir, struct tree_listing **ret)
+static int join_locked(struct spfs_tree *t, tree_work *work, const struct spfs_node *dir,
+                       struct tree_listing **ret)
 {
     struct tree_listing *l = t->listings;
     while (l && (l->dir.ino != dir->ino || l->work != work || l->done))
@@ -69,7 +72,11 @@ static int join_locked(struct spfs_tree *t, tree_work *work, const struct spfs_n
         l = calloc(1, sizeof(*l));
         if (!l)
             return -ENOMEM;
-        *l = (struct tree_listing){.job = {.run = listing_run, .drop = listing_drop, .urgency = SPFS_URGENT}, .tree = t, .work = work, .dir = *dir, .refs = 1};
+        *l = (struct tree_listing){.job = {.run = listing_run, .drop = listing_drop, .urgency = SPFS_URGENT},
+                                   .tree = t,
+                                   .work = work,
+                                   .dir = *dir,
+                                   .refs = 1};
         int err = spfs_workq_add(t->listers, &l->job);
         if (err) {
             free(l);
@@ -83,7 +90,8 @@ static int join_locked(struct spfs_tree *t, tree_work *work, const struct spfs_n
     return 0;
 }
 
-int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, tree_work *work, const struct spfs_node *dir, struct spfs_reason *reason)
+int tree_single_flight(struct spfs_tree *t, struct spfs_op *op, tree_work *work, const struct spfs_node *dir,
+                       struct spfs_reason *reason)
 {
     if (!t->started) /* setting up: one thread, no crew yet */
         return work(t, op, dir, reason);
@@ -113,17 +121,20 @@ void tree_release_listings(struct spfs_tree *t, uint32_t drive)
 }
 
 /* A library's children name its root item as their parent: the root's id must be known before they come. */
-static int learn_root(struct spfs_tree *t, struct spfs_op *op, const struct spfs_drive_rec *rec, struct spfs_reason *reason)
+static int learn_root(struct spfs_tree *t, struct spfs_op *op, const struct spfs_drive_rec *rec,
+                      struct spfs_reason *reason)
 {
     struct tree_batch batch = {.tree = t, .drive = rec->number};
-    int err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, "root"}, tree_batch_item, &batch, reason);
+    int err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, "root"}, tree_batch_item, &batch,
+                                   reason);
     if (!err)
         return tree_batch_commit(&batch);
     tree_batch_abort(&batch);
     return err;
 }
 
-int tree_list_folder(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
+int tree_list_folder(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir,
+                     struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
     if (!rec)
@@ -154,7 +165,8 @@ int tree_list_folder(struct spfs_tree *t, struct spfs_op *op, const struct spfs_
         if (!err && over)
             err = tree_batch_open(&batch);
         if (!err && over)
-            err = spfs_catalog_end_listing(batch.txn, dir->ino, batch.seen, batch.seen_n, stamp, spfs_now_real_ns() / 1000000);
+            err = spfs_catalog_end_listing(batch.txn, dir->ino, batch.seen, batch.seen_n, stamp,
+                                           spfs_now_real_ns() / 1000000);
         if (!err)
             err = tree_batch_commit(&batch);
     }

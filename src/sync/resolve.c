@@ -31,7 +31,8 @@ static bool probed_lately(struct spfs_tree *t, uint64_t key)
 static void remember_probe(struct spfs_tree *t, uint64_t key)
 {
     SPFS_LOCKED(&t->list_lock);
-    t->probes[key % SPFS_ARRAY_LEN(t->probes)] = (struct tree_probe_memory){key, spfs_now_ms() + TREE_PROBE_MEMORY_MS};
+    t->probes[key % SPFS_ARRAY_LEN(t->probes)] =
+        (struct tree_probe_memory){key, spfs_now_ms() + TREE_PROBE_MEMORY_MS};
 }
 
 int spfs_tree_probe(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, const char *name)
@@ -73,7 +74,8 @@ static int keep_drive(void *ctx, const struct spfs_drive *drive)
     return spfs_catalog_commit(txn);
 }
 
-static int target_node(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *shortcut, struct spfs_node *ret, struct spfs_reason *reason)
+static int target_node(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *shortcut,
+                       struct spfs_node *ret, struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
     if (!rec)
@@ -90,7 +92,8 @@ static int target_node(struct spfs_tree *t, struct spfs_op *op, const struct spf
     if (!err && ret->kind != SPFS_KIND_UNKNOWN)
         return 0;
     struct tree_batch batch = {.tree = t, .drive = rec->number};
-    err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, shortcut->target_id}, tree_batch_item, &batch, reason);
+    err = t->remote->ops->item(t->remote, op, (struct spfs_ref){rec->id, shortcut->target_id},
+                               tree_batch_item, &batch, reason);
     if (!err)
         err = tree_batch_commit(&batch);
     else
@@ -98,7 +101,8 @@ static int target_node(struct spfs_tree *t, struct spfs_op *op, const struct spf
     return err ? err : spfs_catalog_by_id(t->catalog, rec->number, shortcut->target_id, ret);
 }
 
-int spfs_tree_follow(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *shortcut, struct spfs_node *ret, struct spfs_reason *reason)
+int spfs_tree_follow(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *shortcut,
+                     struct spfs_node *ret, struct spfs_reason *reason)
 {
     if (shortcut->target && spfs_catalog_get(t->catalog, shortcut->target, ret) == 0)
         return 0;
@@ -106,7 +110,8 @@ int spfs_tree_follow(struct spfs_tree *t, struct spfs_op *op, const struct spfs_
     if (err)
         return err;
     if (ret->kind == SPFS_KIND_REMOTE || ret->kind == SPFS_KIND_UNKNOWN)
-        return spfs_fail(reason, -ELOOP, "“%s” points to another shortcut; open that one instead.", shortcut->name);
+        return spfs_fail(reason, -ELOOP, "“%s” points to another shortcut; open that one instead.",
+                         shortcut->name);
     struct spfs_catalog_txn *txn;
     err = spfs_catalog_begin(t->catalog, &txn);
     if (err)
@@ -125,21 +130,25 @@ static const char *const step_names[] = {[SPFS_KIND_TENANT] = "site", [SPFS_KIND
 
 static int missing(const struct spfs_node *dir, const char *name, struct spfs_reason *reason)
 {
-    const char *what = dir->kind < SPFS_ARRAY_LEN(step_names) && step_names[dir->kind] ? step_names[dir->kind] : "folder";
+    const char *what =
+        dir->kind < SPFS_ARRAY_LEN(step_names) && step_names[dir->kind] ? step_names[dir->kind] : "folder";
     const char *next = dir->kind == SPFS_KIND_TENANT ? "`spfs sites` lists what this account can see"
                        : dir->kind == SPFS_KIND_SITE ? "`spfs libraries` lists the site's libraries"
                                                      : "check the spelling of the path";
-    return spfs_fail(reason, -ENOENT, "There is no %s “%s”%s%s; %s.", what, name, dir->kind == SPFS_KIND_TENANT ? "" : " in ",
+    return spfs_fail(reason, -ENOENT, "There is no %s “%s”%s%s; %s.", what, name,
+                     dir->kind == SPFS_KIND_TENANT ? "" : " in ",
                      dir->kind == SPFS_KIND_TENANT ? "" : dir->name, next);
 }
 
-static int step(struct spfs_tree *t, struct spfs_op *op, struct spfs_node *cur, const char *name, struct spfs_reason *reason)
+static int step(struct spfs_tree *t, struct spfs_op *op, struct spfs_node *cur, const char *name,
+                struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_node *next = malloc(sizeof(*next));
     if (!next)
         return -ENOMEM;
     if (!spfs_kind_is_dir(cur->kind))
-        return spfs_fail(reason, -ENOTDIR, "“%s” is a file; only a site, library or folder can be mounted.", cur->name);
+        return spfs_fail(reason, -ENOTDIR, "“%s” is a file; only a site, library or folder can be mounted.",
+                         cur->name);
     int err = spfs_catalog_lookup(t->catalog, cur->ino, name, next, NULL);
     if (err == -ENOENT) {
         err = spfs_tree_ensure(t, op, cur, reason);
@@ -162,7 +171,8 @@ static int step(struct spfs_tree *t, struct spfs_op *op, struct spfs_node *cur, 
     return err;
 }
 
-static int walk(struct spfs_tree *t, struct spfs_op *op, struct spfs_node *cur, char *path, struct spfs_reason *reason)
+static int walk(struct spfs_tree *t, struct spfs_op *op, struct spfs_node *cur, char *path,
+                struct spfs_reason *reason)
 {
     char *save = NULL;
     for (char *part = strtok_r(path, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
@@ -170,7 +180,10 @@ static int walk(struct spfs_tree *t, struct spfs_op *op, struct spfs_node *cur, 
         if (err)
             return err;
     }
-    return spfs_kind_is_dir(cur->kind) ? 0 : spfs_fail(reason, -ENOTDIR, "“%s” is a file; only a site, library or folder can be mounted.", cur->name);
+    return spfs_kind_is_dir(cur->kind)
+               ? 0
+               : spfs_fail(reason, -ENOTDIR, "“%s” is a file; only a site, library or folder can be mounted.",
+                           cur->name);
 }
 
 /* --- web addresses --- */
@@ -180,7 +193,8 @@ static void url_decode(char *s)
     char *out = s;
     for (; *s; s++) {
         unsigned v;
-        if (*s == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]) && sscanf(s + 1, "%2x", &v) == 1 && v >= ' ') {
+        if (*s == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]) &&
+            sscanf(s + 1, "%2x", &v) == 1 && v >= ' ') {
             *out++ = (char)v;
             s += 2;
         } else {
@@ -190,7 +204,8 @@ static void url_decode(char *s)
     *out = '\0';
 }
 
-/* Cuts what a browser's address bar adds: query, fragment, /Forms/AllItems.aspx, and the /:f:/r of sharing links. */
+/* Cuts what a browser's address bar adds: query, fragment, /Forms/AllItems.aspx, and the /:f:/r of sharing
+ * links. */
 static char *clean_path(char *path)
 {
     path[strcspn(path, "?#")] = '\0';
@@ -232,7 +247,8 @@ static int match_drive(void *ctx, const struct spfs_drive_rec *rec)
 }
 
 /* The site of an address: its longest leading part that is one. */
-static int site_of(struct spfs_tree *t, struct spfs_op *op, const char *host, const char *path, uint64_t *ret_ino, size_t *ret_length, struct spfs_reason *reason)
+static int site_of(struct spfs_tree *t, struct spfs_op *op, const char *host, const char *path,
+                   uint64_t *ret_ino, size_t *ret_length, struct spfs_reason *reason)
 {
     size_t cuts[5] = {0}, n = 0;
     for (const char *p = path; n < 4 && *p;) {
@@ -252,7 +268,8 @@ static int site_of(struct spfs_tree *t, struct spfs_op *op, const char *host, co
     return err;
 }
 
-static int resolve_url(struct spfs_tree *t, struct spfs_op *op, const char *url, struct spfs_node *cur, struct spfs_reason *reason)
+static int resolve_url(struct spfs_tree *t, struct spfs_op *op, const char *url, struct spfs_node *cur,
+                       struct spfs_reason *reason)
 {
     SPFS_FREE char *copy = strdup(strstr(url, "://") + 3);
     if (!copy)
@@ -266,7 +283,10 @@ static int resolve_url(struct spfs_tree *t, struct spfs_op *op, const char *url,
     size_t length;
     int err = site_of(t, op, host, path, &ino, &length, reason);
     if (err == -ENOENT)
-        return spfs_fail(reason, err, "No site was found at %s; open the address in a browser and check that this account may see it.", url);
+        return spfs_fail(
+            reason, err,
+            "No site was found at %s; open the address in a browser and check that this account may see it.",
+            url);
     if (!err)
         err = spfs_catalog_get(t->catalog, ino, cur);
     if (err || path[length] == '\0')
@@ -276,7 +296,8 @@ static int resolve_url(struct spfs_tree *t, struct spfs_op *op, const char *url,
     if (!err)
         err = spfs_catalog_drives(t->catalog, match_drive, &match);
     if (!err && !match.length)
-        return spfs_fail(reason, -ENOENT, "No library was found at %s; `spfs libraries` lists the site's libraries.", url);
+        return spfs_fail(reason, -ENOENT,
+                         "No library was found at %s; `spfs libraries` lists the site's libraries.", url);
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
     if (!rec)
         return -ENOMEM;
@@ -287,7 +308,8 @@ static int resolve_url(struct spfs_tree *t, struct spfs_op *op, const char *url,
     return err ? err : walk(t, op, cur, path + match.length, reason);
 }
 
-int spfs_tree_resolve(struct spfs_tree *t, struct spfs_op *op, const char *path, uint64_t *ret_ino, struct spfs_reason *reason)
+int spfs_tree_resolve(struct spfs_tree *t, struct spfs_op *op, const char *path, uint64_t *ret_ino,
+                      struct spfs_reason *reason)
 {
     SPFS_FREE struct spfs_node *cur = malloc(sizeof(*cur));
     SPFS_FREE char *copy = strdup(path);

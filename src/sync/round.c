@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One delta round of one drive. Runs in the crew; one round a drive at a time.
  *
- * States in the drive's record: link "" (start an enumeration), link_is_next (an enumeration or a round was cut: goes on there), delta link (between rounds).
- * Every page is one transaction that holds its items and the link to go on from, so a kill at any moment repeats at most a page.
- * An enumeration has a pass number; its end sweeps what that pass did not see. Deletes are noted as they come and carried out at the round's end. */
+ * States in the drive's record: link "" (start an enumeration), link_is_next (an enumeration or a round was
+ * cut: goes on there), delta link (between rounds). Every page is one transaction that holds its items and
+ * the link to go on from, so a kill at any moment repeats at most a page. An enumeration has a pass number;
+ * its end sweeps what that pass did not see. Deletes are noted as they come and carried out at the round's
+ * end. */
 #include "tree_i.h"
 
 #include <spfs/base/clock.h>
@@ -86,7 +88,8 @@ static int one_page(struct round *r, struct spfs_page *page, bool *ret_over, str
     spfs_op_init(&op, r->rec.settled ? SPFS_NORMAL : SPFS_BACKGROUND, 0);
     struct tree_batch batch = {.tree = r->t, .drive = r->rec.number, .pass = r->rec.pass, .round = true};
     struct spfs_remote *remote = r->t->remote;
-    int err = remote->ops->delta(remote, &op, r->rec.id, r->rec.link[0] ? r->rec.link : NULL, tree_batch_item, &batch, page, reason);
+    int err = remote->ops->delta(remote, &op, r->rec.id, r->rec.link[0] ? r->rec.link : NULL, tree_batch_item,
+                                 &batch, page, reason);
     spfs_op_done(&op);
     size_t items = batch.items;
     if (!err)
@@ -94,7 +97,9 @@ static int one_page(struct round *r, struct spfs_page *page, bool *ret_over, str
     if (err)
         tree_batch_abort(&batch);
     else if (!*ret_over && tree_links_bad(&r->links, page->next, items))
-        err = spfs_fail(reason, -ELOOP, "The server's list of changes of “%s” does not end; it will be read anew.", r->rec.name);
+        err = spfs_fail(reason, -ELOOP,
+                        "The server's list of changes of “%s” does not end; it will be read anew.",
+                        r->rec.name);
     return err;
 }
 
@@ -113,10 +118,12 @@ static int end_round(struct round *r)
     int err = r->enumerating ? sweep(r) : 0;
     if (err)
         return err;
-    if (r->enumerating || !r->rec.quota.known) { /* now and then, the drive's size: statfs answers from memory */
+    if (r->enumerating ||
+        !r->rec.quota.known) { /* now and then, the drive's size: statfs answers from memory */
         struct spfs_op op;
         spfs_op_init(&op, SPFS_BACKGROUND, 30000);
-        r->t->remote->ops->drive(r->t->remote, &op, r->rec.id, note_quota, &r->rec, NULL); /* without it the size stays unknown */
+        r->t->remote->ops->drive(r->t->remote, &op, r->rec.id, note_quota, &r->rec,
+                                 NULL); /* without it the size stays unknown */
         spfs_op_done(&op);
     }
     r->rec.settled = true;
@@ -127,7 +134,8 @@ static int end_round(struct round *r)
     return save(r);
 }
 
-/* Refused for good, for now: the drive is shown from the catalog, folders are listed directly if it never settled. */
+/* Refused for good, for now: the drive is shown from the catalog, folders are listed directly if it never
+ * settled. */
 static int refused(struct round *r, int err)
 {
     if (r->rec.settled)
@@ -153,7 +161,9 @@ static int run(struct round *r, struct spfs_reason *reason)
         }
         struct spfs_page page = {0};
         int err = one_page(r, &page, &over, reason);
-        if (err == -ESTALE && r->restarts++ < 2) { /* 410: enumerate afresh; what was known stays until the new pass has ended */
+        if (err == -ESTALE &&
+            r->restarts++ <
+                2) { /* 410: enumerate afresh; what was known stays until the new pass has ended */
             begin_enumeration(r, page.next);
             err = save(r);
         } else if (err == -ESTALE || err == -ELOOP) {
@@ -183,7 +193,8 @@ int tree_round(struct spfs_tree *t, uint32_t number)
     struct spfs_reason reason = {""};
     err = run(r, &reason);
     if (err && err != -ESHUTDOWN)
-        spfs_info("library “%s”: changes could not be read (%s): %s", r->rec.name, strerror(-err), reason.text);
+        spfs_info("library “%s”: changes could not be read (%s): %s", r->rec.name, strerror(-err),
+                  reason.text);
     tree_note_contact(t, err, reason.text[0] ? reason.text : strerror(-err));
     {
         SPFS_LOCKED(&t->lock);

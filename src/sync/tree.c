@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The tree's life, its scheduler and its front door.
- * A drive is polled only once a program has looked into it (in_use): a tenant's thousand libraries cost nothing until then.
- * The scheduler thread ("refresh") only decides; rounds run in the crew ("delta"). The tree's lock guards drives and is dropped before any remote call. */
+ * A drive is polled only once a program has looked into it (in_use): a tenant's thousand libraries cost
+ * nothing until then. The scheduler thread ("refresh") only decides; rounds run in the crew ("delta"). The
+ * tree's lock guards drives and is dropped before any remote call. */
 #include "tree_i.h"
 
 #include <spfs/base/clock.h>
@@ -272,7 +273,8 @@ void spfs_tree_touch(struct spfs_tree *t, uint32_t drive)
     touch_locked(t, drive);
 }
 
-/* A settled drive answers from the catalog. One that nobody has polled for long (just started, woken from sleep) gets a moment to catch up first. */
+/* A settled drive answers from the catalog. One that nobody has polled for long (just started, woken from
+ * sleep) gets a moment to catch up first. */
 static int ensure_drive(struct spfs_tree *t, struct spfs_op *op, uint32_t number, bool *ret_list)
 {
     *ret_list = false;
@@ -308,22 +310,26 @@ static bool fresh_listing(const struct spfs_tree *t, const struct spfs_node *dir
     return age >= 0 && age < (int64_t)t->poll_ms;
 }
 
-static int ensure_discovered(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
+static int ensure_discovered(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir,
+                             struct spfs_reason *reason)
 {
     int64_t age = spfs_now_real_ns() / 1000000 - dir->listed_ms;
     if ((dir->flags & SPFS_NODE_LISTED) && dir->listed_ms && age >= 0 && age < TREE_DISCOVERY_MS)
         return 0;
-    return tree_single_flight(t, op, dir->kind == SPFS_KIND_TENANT ? tree_discover_tenant : tree_discover_site, dir, reason);
+    return tree_single_flight(
+        t, op, dir->kind == SPFS_KIND_TENANT ? tree_discover_tenant : tree_discover_site, dir, reason);
 }
 
-/* Found no connection a moment ago: what is known is shown at once instead of waiting for the next time-out. */
+/* Found no connection a moment ago: what is known is shown at once instead of waiting for the next time-out.
+ */
 static bool just_offline(struct spfs_tree *t)
 {
     SPFS_LOCKED(&t->lock);
     return t->offline_until_ms > spfs_now_ms();
 }
 
-int spfs_tree_ensure(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir, struct spfs_reason *reason)
+int spfs_tree_ensure(struct spfs_tree *t, struct spfs_op *op, const struct spfs_node *dir,
+                     struct spfs_reason *reason)
 {
     int err = 0;
     bool list = false;
@@ -340,7 +346,8 @@ int spfs_tree_ensure(struct spfs_tree *t, struct spfs_op *op, const struct spfs_
     }
     if (err == -EINTR || err == -ENOMEM)
         return err;
-    /* What is known stays listed when the server cannot be asked (promise 14); what was never listed cannot be shown as empty (promise 4). */
+    /* What is known stays listed when the server cannot be asked (promise 14); what was never listed cannot
+     * be shown as empty (promise 4). */
     return err && (dir->flags & SPFS_NODE_LISTED) && err != -ENOENT ? 0 : err;
 }
 
@@ -476,8 +483,8 @@ static void refresh_run(struct spfs_job *job)
     spfs_op_init(&op, SPFS_URGENT, 0);
     int err = spfs_tree_refresh_item(r->tree, &op, r->ino, &reason);
     if (err && err != -ENOENT)
-        spfs_info("op %llu: item %llu could not be asked for again: %s", (unsigned long long)op.id, (unsigned long long)r->ino,
-                  reason.text);
+        spfs_info("op %llu: item %llu could not be asked for again: %s", (unsigned long long)op.id,
+                  (unsigned long long)r->ino, reason.text);
     spfs_op_done(&op);
     free(r);
 }
@@ -492,7 +499,8 @@ void spfs_tree_queue_refresh(struct spfs_tree *t, uint64_t ino)
     struct refresh_job *r = calloc(1, sizeof(*r));
     if (!r)
         return;
-    *r = (struct refresh_job){.job = {.run = refresh_run, .drop = refresh_drop, .urgency = SPFS_URGENT}, .tree = t, .ino = ino};
+    *r = (struct refresh_job){
+        .job = {.run = refresh_run, .drop = refresh_drop, .urgency = SPFS_URGENT}, .tree = t, .ino = ino};
     if (spfs_workq_add(t->crew, &r->job))
         free(r);
 }

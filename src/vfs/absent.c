@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Names that the kernel believes to be absent for long. News of a new entry tell it of that very spelling; but "Report" also ends the absence of "REPORT". So the spelling of
- * each absent name is kept in a table of one place per (folder, folded name); what must give way there is told to the kernel, which then asks again when it needs it.
- * Threads: any; the table is guarded by the vfs lock, the listener is called without it. */
+/* Names that the kernel believes to be absent for long. News of a new entry tell it of that very spelling;
+ * but "Report" also ends the absence of "REPORT". So the spelling of each absent name is kept in a table of
+ * one place per (folder, folded name); what must give way there is told to the kernel, which then asks again
+ * when it needs it. Threads: any; the table is guarded by the vfs lock, the listener is called without it. */
 #include "vfs_i.h"
 
 #include <spfs/model/names.h>
@@ -22,7 +23,8 @@ static struct vfs_absent *place_of(struct spfs_vfs *v, uint64_t parent, const ch
 static void tell_absent(const struct spfs_vfs_listener *to, struct vfs_absent *old)
 {
     if (old->name && to->drop)
-        to->drop(to->ctx, &(struct spfs_vfs_drop){.what = SPFS_NEWS_REMOVED, .parent = old->parent, .name = old->name});
+        to->drop(to->ctx, &(struct spfs_vfs_drop){
+                              .what = SPFS_NEWS_REMOVED, .parent = old->parent, .name = old->name});
     free(old->name);
 }
 

@@ -18,7 +18,8 @@ static struct timespec to_timespec(int64_t ns)
     return (struct timespec){.tv_sec = s, .tv_nsec = rest};
 }
 
-/* The kernel learns a file's attributes. True: it should not keep them, for readers of an older version are there. */
+/* The kernel learns a file's attributes. True: it should not keep them, for readers of an older version are
+ * there. */
 static bool give(struct spfs_vfs *v, const struct spfs_node *n, uint64_t node)
 {
     bool mixed = vfs_saw_content(v, n->ino, n->content);
@@ -49,14 +50,16 @@ void vfs_fill_attr(struct spfs_vfs *v, const struct spfs_node *n, uint32_t view,
     ret->st.st_ctim = ret->st.st_atim = ret->st.st_mtim;
     if (!dir) {
         ret->st.st_size = (off_t)n->size;
-        ret->st.st_blocks = (blkcnt_t)((n->size + 511) / 512); /* full also when cold, or cp and tar take it for sparse */
+        ret->st.st_blocks =
+            (blkcnt_t)((n->size + 511) / 512); /* full also when cold, or cp and tar take it for sparse */
     }
     ret->entry_timeout = ret->attr_timeout = timeout_of(v, n);
     if (!dir && give(v, n, ret->node))
         ret->attr_timeout = 0;
 }
 
-int spfs_vfs_getattr(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, struct spfs_vfs_file *file, struct spfs_vfs_attr *ret)
+int spfs_vfs_getattr(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, struct spfs_vfs_file *file,
+                     struct spfs_vfs_attr *ret)
 {
     SPFS_FREE struct spfs_node *n = malloc(sizeof(*n));
     if (!n)

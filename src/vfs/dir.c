@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Open directories: a snapshot of names and numbers, by name, taken at the first read and after a rewind. Positions are indexes into it: 0 ".", 1 "..", then the entries. */
+/* Open directories: a snapshot of names and numbers, by name, taken at the first read and after a rewind.
+ * A position is the index of the next entry (0 ".", 1 "..", then the entries) below a digest of the snapshot.
+ * The kernel keeps listings and adds to one only the entry whose position is the one it ends at: with the
+ * digest in it, an old stream never adds old names to a newer listing. */
 #include "vfs_i.h"
 
 #include <errno.h>
@@ -14,16 +17,21 @@ struct entry {
 
 struct spfs_vfs_dir {
     uint64_t node;
-    struct spfs_lock lock; /* SPFS_RANK_VFS_DIR; guards the snapshot: readdir calls of one handle come one at a time, but nothing promises it */
+    struct spfs_lock lock; /* SPFS_RANK_VFS_DIR; guards the snapshot: readdir calls of one handle come one at
+                              a time, but nothing promises it */
     bool taken;
+    uint64_t digest; /* of the snapshot, in the upper half of positions; below 2^31: positions are signed */
     struct entry *v;
     size_t n, cap;
     struct spfs_buf names;
 };
 
+#define DIR_INDEX_MASK ((uint64_t)UINT32_MAX)
+
 enum { DIR_NAMES_MAX = 1 << 30, DIR_PLUS_BATCH = 64 };
 
-int spfs_vfs_opendir(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, struct spfs_vfs_dir **ret)
+int spfs_vfs_opendir(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, struct spfs_vfs_dir **ret,
+                     bool *ret_cache)
 {
     SPFS_FREE struct spfs_node *n = malloc(sizeof(*n));
     struct spfs_vfs_dir *dir = calloc(1, sizeof(*dir));
@@ -37,6 +45,7 @@ int spfs_vfs_opendir(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, stru
         return err;
     }
     dir->node = node;
+    *ret_cache = spfs_tree_is_complete(v->config.tree, n);
     spfs_lock_init(&dir->lock, SPFS_RANK_VFS_DIR);
     spfs_buf_init(&dir->names, DIR_NAMES_MAX);
     *ret = dir;
@@ -69,7 +78,25 @@ static int collect(void *ctx, const struct spfs_child *child)
 
 static int by_name(const void *a, const void *b, void *names)
 {
-    return strcmp((const char *)names + ((const struct entry *)a)->name, (const char *)names + ((const struct entry *)b)->name);
+    return strcmp((const char *)names + ((const struct entry *)a)->name,
+                  (const char *)names + ((const struct entry *)b)->name);
+}
+
+static void digest_add(uint64_t *h, const void *p, size_t n)
+{
+    for (const unsigned char *c = p; n > 0; c++, n--)
+        *h = (*h ^ *c) * 0x100000001b3u; /* FNV-1a */
+}
+
+static uint64_t digest_of(const struct spfs_vfs_dir *dir)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < dir->n; i++) {
+        const char *name = dir->names.data + dir->v[i].name;
+        digest_add(&h, &dir->v[i].ino, sizeof(dir->v[i].ino));
+        digest_add(&h, name, strlen(name) + 1);
+    }
+    return (h ^ h >> 32) & INT32_MAX;
 }
 
 static int take_snapshot(struct spfs_vfs *v, struct spfs_vfs_dir *dir)
@@ -80,10 +107,12 @@ static int take_snapshot(struct spfs_vfs *v, struct spfs_vfs_dir *dir)
     if (!err && dir->n)
         qsort_r(dir->v, dir->n, sizeof(*dir->v), by_name, dir->names.data);
     dir->taken = !err;
+    dir->digest = digest_of(dir);
     return err;
 }
 
-/* "." and "..": number and type only. The parent's number is not known cheaply, and the kernel does not use it. */
+/* "." and "..": number and type only. The parent's number is not known cheaply, and the kernel does not use
+ * it. */
 static bool add_dots(struct spfs_vfs_dir *dir, uint64_t *off, spfs_vfs_add *add, void *ctx)
 {
     static const char *const names[] = {".", ".."};
@@ -101,7 +130,8 @@ static void type_only(const struct entry *e, uint32_t view, struct spfs_vfs_attr
 {
     memset(ret, 0, sizeof(*ret));
     ret->st.st_ino = (uint64_t)view << VFS_VIEW_SHIFT | e->ino;
-    /* A shortcut's number is its target's, which may not be known yet: unknown type and a number that will not last are worse than asking. */
+    /* A shortcut's number is its target's, which may not be known yet: unknown type and a number that will
+     * not last are worse than asking. */
     ret->st.st_mode = e->kind == SPFS_KIND_REMOTE ? 0 : spfs_kind_is_dir(e->kind) ? S_IFDIR : S_IFREG;
 }
 
@@ -123,8 +153,10 @@ static int fill_one(void *ctx, const struct spfs_node *node)
         b->at++;
     if (b->at == b->n)
         return 0;
-    /* Moved or renamed since the snapshot: the kernel was told already, and must not learn the old name anew. */
-    if (node->parent != vfs_ino(b->v, b->dir->node) || strcmp(node->name, b->dir->names.data + b->entries[b->at].name) != 0) {
+    /* Moved or renamed since the snapshot: the kernel was told already, and must not learn the old name anew.
+     */
+    if (node->parent != vfs_ino(b->v, b->dir->node) ||
+        strcmp(node->name, b->dir->names.data + b->entries[b->at].name) != 0) {
         b->at++;
         return 0;
     }
@@ -188,7 +220,21 @@ static int add_plus(struct spfs_vfs *v, struct spfs_vfs_dir *dir, uint64_t off, 
     return 0;
 }
 
-int spfs_vfs_readdir(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_dir *dir, uint64_t off, bool plain, spfs_vfs_add *add, void *ctx)
+/* Positions as the kernel sees them. */
+struct numbered {
+    uint64_t digest;
+    spfs_vfs_add *add;
+    void *ctx;
+};
+
+static bool add_numbered(void *ctx, const char *name, const struct spfs_vfs_attr *attr, uint64_t next)
+{
+    struct numbered *n = ctx;
+    return n->add(n->ctx, name, attr, n->digest << 32 | next);
+}
+
+int spfs_vfs_readdir(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_dir *dir, uint64_t off,
+                     bool plain, spfs_vfs_add *add, void *ctx)
 {
     int err = spfs_op_check(op);
     if (err)
@@ -199,7 +245,11 @@ int spfs_vfs_readdir(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_dir
         if (err)
             return err;
     }
-    if (!add_dots(dir, &off, add, ctx) || off - 2 >= dir->n)
+    /* A position of another snapshot (read so far from the kernel's listing) goes on at the same index, as
+     * any directory does that changes while it is read. */
+    struct numbered n = {dir->digest, add, ctx};
+    off &= DIR_INDEX_MASK;
+    if (!add_dots(dir, &off, add_numbered, &n) || off - 2 >= dir->n)
         return 0;
-    return plain ? add_plain(dir, off, add, ctx) : add_plus(v, dir, off, add, ctx);
+    return plain ? add_plain(dir, off, add_numbered, &n) : add_plus(v, dir, off, add_numbered, &n);
 }

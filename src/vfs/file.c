@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Open files.
- * A handle belongs to one content version. It is stale once the catalog has another; then reads answer -ESTALE. One exception spares people a needless error: a handle that has
- * delivered nothing, is the only one, and was opened onto an empty kernel cache moves on to the new version (the server had changed before we knew). Not to a shorter one: in the
- * read under way the kernel still has the old size, and would fill up with zeros what is missing. */
+ * A handle belongs to one content version. It is stale once the catalog has another; then reads answer
+ * -ESTALE. One exception spares people a needless error: a handle that has delivered nothing, is the only
+ * one, and was opened onto an empty kernel cache moves on to the new version (the server had changed before
+ * we knew). Not to a shorter one: in the read under way the kernel still has the old size, and would fill up
+ * with zeros what is missing. */
 #include "vfs_i.h"
 
 #include <errno.h>
@@ -72,7 +74,8 @@ static bool pages_match(struct spfs_vfs *v, uint64_t node, uint32_t content)
     return match;
 }
 
-/* Between a change and the moment the notifier tells it, the kernel has attributes of the version before, and would end the new one at the old size. It is made to ask for them. */
+/* Between a change and the moment the notifier tells it, the kernel has attributes of the version before, and
+ * would end the new one at the old size. It is made to ask for them. */
 static void forget_older(struct spfs_vfs *v, uint64_t node, const struct spfs_node *n)
 {
     struct spfs_vfs_listener to;
@@ -125,7 +128,8 @@ static int openable(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int f
     return err ? err : vfs_get(v, node, n);
 }
 
-int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int flags, pid_t pid, struct spfs_vfs_file **ret, bool *ret_keep_cache)
+int spfs_vfs_open(struct spfs_vfs *v, struct spfs_op *op, uint64_t node, int flags, pid_t pid,
+                  struct spfs_vfs_file **ret, bool *ret_keep_cache)
 {
     SPFS_FREE struct spfs_node *n = malloc(sizeof(*n));
     SPFS_FREE struct spfs_vfs_file *file = calloc(1, sizeof(*file));
@@ -176,7 +180,8 @@ void spfs_vfs_release(struct spfs_vfs *v, struct spfs_vfs_file *file)
     file_put(v, file);
 }
 
-/* May this handle take up the new version: nobody has seen a byte of the old one through it or through the kernel's pages. */
+/* May this handle take up the new version: nobody has seen a byte of the old one through it or through the
+ * kernel's pages. */
 static bool is_virgin(struct spfs_vfs *v, struct spfs_vfs_file *file)
 {
     if (file->kept_cache || atomic_load(&file->delivered))
@@ -209,7 +214,8 @@ static int move_on(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file 
     {
         SPFS_LOCKED(&file->lock);
         if (file->content == tried) {
-            if (n->content == tried || file->before || !virgin || atomic_load(&file->delivered) || n->size < file->size)
+            if (n->content == tried || file->before || !virgin || atomic_load(&file->delivered) ||
+                n->size < file->size)
                 return -ESTALE;
             err = attach(v, file, n);
         }
@@ -228,7 +234,8 @@ struct delivery {
     uint32_t content;
 };
 
-/* The last moment at which a version can be found to be old. From the first delivery on the handle moves on no more. */
+/* The last moment at which a version can be found to be old. From the first delivery on the handle moves on
+ * no more. */
 static int deliver(void *ctx, const struct iovec *iov, int n)
 {
     struct delivery *d = ctx;
@@ -241,7 +248,8 @@ static int deliver(void *ctx, const struct iovec *iov, int n)
     return d->reply(d->ctx, iov, n);
 }
 
-static int read_once(struct spfs_vfs_file *file, struct spfs_op *op, uint64_t off, size_t len, struct delivery *d)
+static int read_once(struct spfs_vfs_file *file, struct spfs_op *op, uint64_t off, size_t len,
+                     struct delivery *d)
 {
     struct spfs_fetch_file *fetch;
     uint64_t size;
@@ -262,8 +270,8 @@ static int read_once(struct spfs_vfs_file *file, struct spfs_op *op, uint64_t of
     return spfs_fetch_read(fetch, &file->stream, op, off, len, file->fetch_flags, deliver, d, NULL);
 }
 
-int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *file, uint64_t off, size_t len,
-                  int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx)
+int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *file, uint64_t off,
+                  size_t len, int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx)
 {
     struct delivery d = {.file = file, .reply = reply, .ctx = ctx};
     atomic_fetch_add(&file->refs, 1);

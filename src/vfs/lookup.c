@@ -40,8 +40,8 @@ int vfs_show(struct spfs_vfs *v, struct spfs_op *op, struct spfs_node *child, ui
 }
 
 /* The name in dir, asking the server where absence is not known. *ret_sure: absence may be believed. */
-static int find(struct spfs_vfs *v, struct spfs_op *op, const struct spfs_node *dir, const char *name, struct spfs_node *ret, bool *ret_exact,
-                bool *ret_sure)
+static int find(struct spfs_vfs *v, struct spfs_op *op, const struct spfs_node *dir, const char *name,
+                struct spfs_node *ret, bool *ret_exact, bool *ret_sure)
 {
     struct spfs_catalog *c = v->config.catalog;
     int err = spfs_catalog_lookup(c, dir->ino, name, ret, ret_exact);
@@ -62,8 +62,10 @@ static int find(struct spfs_vfs *v, struct spfs_op *op, const struct spfs_node *
     return err;
 }
 
-/* The folder above a node, as NFS asks for it. Above the target of a shortcut lies the folder that the shortcut is in. */
-static int find_above(struct spfs_vfs *v, uint64_t node, const struct spfs_node *dir, struct spfs_node *ret, uint32_t *ret_view)
+/* The folder above a node, as NFS asks for it. Above the target of a shortcut lies the folder that the
+ * shortcut is in. */
+static int find_above(struct spfs_vfs *v, uint64_t node, const struct spfs_node *dir, struct spfs_node *ret,
+                      uint32_t *ret_view)
 {
     uint32_t view = vfs_view(node);
     SPFS_FREE struct spfs_node *shortcut = malloc(sizeof(*shortcut));
@@ -82,7 +84,8 @@ static int find_above(struct spfs_vfs *v, uint64_t node, const struct spfs_node 
     return err == -ENOENT ? -ESTALE : err;
 }
 
-static int lookup_dot(struct spfs_vfs *v, uint64_t node, const struct spfs_node *dir, bool above, struct spfs_node *child, struct spfs_vfs_attr *ret)
+static int lookup_dot(struct spfs_vfs *v, uint64_t node, const struct spfs_node *dir, bool above,
+                      struct spfs_node *child, struct spfs_vfs_attr *ret)
 {
     uint32_t view = vfs_view(node);
     *child = *dir;
@@ -92,7 +95,8 @@ static int lookup_dot(struct spfs_vfs *v, uint64_t node, const struct spfs_node 
     return err;
 }
 
-/* More than the 255 UTF-16 units that a name can have on the server? A character of four bytes is two of them. */
+/* More than the 255 UTF-16 units that a name can have on the server? A character of four bytes is two of
+ * them. */
 static bool is_too_long(const char *name)
 {
     size_t units = 0;
@@ -101,7 +105,8 @@ static bool is_too_long(const char *name)
     return units > 255 || strlen(name) >= SPFS_NAME_SIZE;
 }
 
-int spfs_vfs_lookup(struct spfs_vfs *v, struct spfs_op *op, uint64_t parent, const char *name, struct spfs_vfs_attr *ret)
+int spfs_vfs_lookup(struct spfs_vfs *v, struct spfs_op *op, uint64_t parent, const char *name,
+                    struct spfs_vfs_attr *ret)
 {
     SPFS_FREE struct spfs_node *dir = malloc(sizeof(*dir));
     SPFS_FREE struct spfs_node *child = malloc(sizeof(*child));
@@ -122,10 +127,13 @@ int spfs_vfs_lookup(struct spfs_vfs *v, struct spfs_op *op, uint64_t parent, con
     err = find(v, op, dir, name, child, &exact, &sure);
     if (err == -ENOENT && sure) {
         sure = vfs_note_absent(v, parent, name);
-        err = spfs_catalog_lookup(v->config.catalog, dir->ino, name, child, &exact); /* what came before the note was not told */
+        err = spfs_catalog_lookup(v->config.catalog, dir->ino, name, child,
+                                  &exact); /* what came before the note was not told */
     }
     if (err == -ENOENT) {
-        ret->entry_timeout = sure ? VFS_LONG : dir->kind == SPFS_KIND_TENANT || dir->kind == SPFS_KIND_SITE ? 30.0 : VFS_UNSETTLED;
+        ret->entry_timeout = sure                                                           ? VFS_LONG
+                             : dir->kind == SPFS_KIND_TENANT || dir->kind == SPFS_KIND_SITE ? 30.0
+                                                                                            : VFS_UNSETTLED;
         return err;
     }
     uint32_t view = vfs_view(parent);

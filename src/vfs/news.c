@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* News of the catalog on their way to the kernel: open files learn that they are stale, remembered pages are forgotten, and every view in which the entry can be seen is told. */
+/* News of the catalog on their way to the kernel: open files learn that they are stale, remembered pages are
+ * forgotten, and every view in which the entry can be seen is told. */
 #include "vfs_i.h"
 
 #include <string.h>
@@ -30,7 +31,8 @@ static void content_changed(struct spfs_vfs *v, uint64_t ino)
         vfs_saw_content(v, ino, n->content);
 }
 
-static void tell(struct spfs_vfs *v, const struct spfs_vfs_listener *to, const struct spfs_news *news, uint32_t view)
+static void tell(struct spfs_vfs *v, const struct spfs_vfs_listener *to, const struct spfs_news *news,
+                 uint32_t view)
 {
     struct spfs_vfs_drop drop = {
         .what = news->what,

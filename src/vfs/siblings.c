@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Small files of one folder read to their ends in order of name (cp -r, rsync, tar, grep -r) are a pattern: the next ones are fetched ahead, up to 20 at a time, two batches deep.
- * Whoever reads only heads never starts it. */
+/* Small files of one folder read to their ends in order of name (cp -r, rsync, tar, grep -r) are a pattern:
+ * the next ones are fetched ahead, up to 20 at a time, two batches deep. Whoever reads only heads never
+ * starts it. */
 #include "vfs_i.h"
 
 #include <spfs/base/clock.h>
@@ -172,7 +173,8 @@ static bool is_pattern(struct spfs_vfs *v, uint64_t parent)
 
 void vfs_note_whole(struct spfs_vfs *v, const struct spfs_vfs_file *file)
 {
-    if (file->size > VFS_SMALL_FILE || (file->fetch_flags & SPFS_FETCH_CACHED_ONLY) || !is_pattern(v, file->parent))
+    if (file->size > VFS_SMALL_FILE || (file->fetch_flags & SPFS_FETCH_CACHED_ONLY) ||
+        !is_pattern(v, file->parent))
         return;
     SPFS_FREE struct spfs_node *n = malloc(sizeof(*n));
     if (!n || vfs_get(v, file->node, n))

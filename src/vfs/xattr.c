@@ -20,7 +20,8 @@ static const char *state_of(struct spfs_vfs *v, const struct spfs_node *n)
     return n->flags & SPFS_NODE_PINNED ? "pinned" : "local";
 }
 
-/* The library's address and the path below it. Office files have a viewer's address on the server; this one opens them as well. */
+/* The library's address and the path below it. Office files have a viewer's address on the server; this one
+ * opens them as well. */
 static int add_web_url(struct spfs_vfs *v, const struct spfs_node *n, struct spfs_buf *b)
 {
     SPFS_FREE struct spfs_drive_rec *rec = malloc(sizeof(*rec));
@@ -34,7 +35,8 @@ static int add_web_url(struct spfs_vfs *v, const struct spfs_node *n, struct spf
     int err = 0;
     for (*at = *n; !err && at->ino != rec->ino && at->parent;) {
         char server[SPFS_NAME_SIZE];
-        if (depth == SPFS_ARRAY_LEN(names) || spfs_name_to_server(at->name, server, sizeof(server)) || !(names[depth] = strdup(server)))
+        if (depth == SPFS_ARRAY_LEN(names) || spfs_name_to_server(at->name, server, sizeof(server)) ||
+            !(names[depth] = strdup(server)))
             err = -ENODATA;
         else
             depth++;
@@ -71,7 +73,8 @@ static int value_of(struct spfs_vfs *v, const struct spfs_node *n, const char *w
     } else if (strcmp(what, "state") == 0) {
         text = state_of(v, n);
     } else if (strcmp(what, "error") == 0) {
-        text = n->flags & SPFS_NODE_MALWARE ? "The server reports malware in this file and does not serve it." : "";
+        text = n->flags & SPFS_NODE_MALWARE ? "The server reports malware in this file and does not serve it."
+                                            : "";
     } else if (strcmp(what, "pin") == 0) {
         text = n->flags & SPFS_NODE_PINNED ? "1" : "0";
     } else if (strcmp(what, "weburl") == 0) {

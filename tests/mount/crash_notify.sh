@@ -12,7 +12,8 @@ sim_faults '[{"path_contains":"/delta","times":-1,"stall_ms":4000}]'
 spfs_mount "sim:$library"
 folder=$(find "$M" -mindepth 1 -maxdepth 1 -type d | sort | head -n 1)
 [ -n "$folder" ] || fail "no folder to look into"
-sim_faults '[{"path_contains":"/children","times":-1,"stall_ms":60000}]'
+# The drive's size is asked for at the end of the first pass: until it comes, the look-up goes on waiting for its listing.
+sim_faults '[{"path_contains":"/children","times":-1,"stall_ms":60000},{"path_regex":"/drives/[^/]+$","times":-1,"stall_ms":20000}]'
 stat "$folder/no such file" >/dev/null 2>&1 &
 
 # in_kernel: the thread "notify" sits in the kernel's call

@@ -68,7 +68,8 @@ struct spfs_http_request {
     uint64_t stall_ms;
     bool fresh_connection; /* after a 503 */
     bool idempotent; /* a POST that may be sent twice, such as a $batch of GETs; other methods always may */
-    bool once; /* must not be sent twice unnoticed, whatever its method: libcurl would, over a new connection */
+    bool once; /* must not be sent twice unnoticed, whatever its method: libcurl would, over a new connection
+                */
 };
 
 struct spfs_http_response {

@@ -41,18 +41,19 @@ struct spfs_ref {
 
 struct spfs_item {
     enum spfs_kind kind;
-    bool deleted;           /* deleted facet: then only id is sure to be there */
-    const char *id;         /* never NULL nor empty */
-    const char *drive_id;   /* parentReference.driveId */
-    const char *parent_id;  /* parentReference.id; NULL on the root */
-    const char *name;       /* as stored; passed spfs_name_acceptable unless kind is ROOT; NULL if not said, or refused (then UNKNOWN) */
-    uint64_t size;          /* bytes or SPFS_SIZE_UNKNOWN */
-    const char *etag;       /* verbatim with its quotes */
-    const char *ctag;       /* content only; often absent */
-    const char *quickxor;   /* base64, 28 characters */
-    int64_t mtime_ns;       /* fileSystemInfo.lastModifiedDateTime, else lastModifiedDateTime */
-    int64_t btime_ns;       /* created */
-    bool malware;           /* download is refused */
+    bool deleted;          /* deleted facet: then only id is sure to be there */
+    const char *id;        /* never NULL nor empty */
+    const char *drive_id;  /* parentReference.driveId */
+    const char *parent_id; /* parentReference.id; NULL on the root */
+    const char *name;      /* as stored; passed spfs_name_acceptable unless kind is ROOT; NULL if not said, or
+                              refused (then UNKNOWN) */
+    uint64_t size;         /* bytes or SPFS_SIZE_UNKNOWN */
+    const char *etag;      /* verbatim with its quotes */
+    const char *ctag;      /* content only; often absent */
+    const char *quickxor;  /* base64, 28 characters */
+    int64_t mtime_ns;      /* fileSystemInfo.lastModifiedDateTime, else lastModifiedDateTime */
+    int64_t btime_ns;      /* created */
+    bool malware;          /* download is refused */
     struct spfs_ref target; /* KIND_REMOTE: both set or item is UNKNOWN */
     bool target_is_dir;
     const char *download_url; /* pre-authenticated: a secret; never stored on disk, never logged */

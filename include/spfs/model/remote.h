@@ -57,20 +57,25 @@ struct spfs_read {
     uint64_t served_size; /* out, with -EMSGSIZE: the length that the server really serves for this version */
 };
 
-/* Content on its way to the server, as a new item (parent, name) or as a new version of item_id. Always conditional (promise 3). */
+/* Content on its way to the server, as a new item (parent, name) or as a new version of item_id. Always
+ * conditional (promise 3). */
 struct spfs_upload {
     const char *drive_id;
-    const char *item_id;   /* replace this item's content, if its eTag is still if_match; NULL: a new item, only if the name is free */
-    const char *if_match;  /* eTag, with item_id; never NULL then */
-    const char *parent_id; /* where it lies or shall lie; for a replacement too: name and place are not changed */
-    const char *name;      /* server spelling */
-    uint64_t size;         /* bytes; a snapshot that does not change during the call */
+    const char *item_id; /* replace this item's content, if its eTag is still if_match; NULL: a new item, only
+                            if the name is free */
+    const char *if_match; /* eTag, with item_id; never NULL then */
+    const char
+        *parent_id;   /* where it lies or shall lie; for a replacement too: name and place are not changed */
+    const char *name; /* server spelling */
+    uint64_t size;    /* bytes; a snapshot that does not change during the call */
     int64_t mtime_ns, btime_ns; /* UNKNOWN: not set. Sent with the content: no extra version (promise 9) */
-    /* The bytes: seekable. Fills p from off, returns bytes > 0 or -errno. Runs on the http engine's thread, or on the caller's while nothing is being sent. */
+    /* The bytes: seekable. Fills p from off, returns bytes > 0 or -errno. Runs on the http engine's thread,
+     * or on the caller's while nothing is being sent. */
     ssize_t (*fill)(void *ctx, uint64_t off, void *p, size_t n);
     /* Resuming: the upload address of an earlier call for the same bytes, or NULL. It is a secret. */
     const char *session;
-    /* A new session was made: store it (durably) before bytes go there. expires_ms: wall clock. May be NULL. */
+    /* A new session was made: store it (durably) before bytes go there. expires_ms: wall clock. May be NULL.
+     */
     int (*made)(void *ctx, const char *session, int64_t expires_ms);
     void (*progress)(void *ctx, uint64_t sent); /* bytes the server has acknowledged; may be NULL */
     void *ctx;
@@ -91,8 +96,9 @@ struct spfs_version_info {
 };
 typedef int spfs_version_cb(void *ctx, const struct spfs_version_info *version);
 
-/* Mutations add these errors: -EEXIST (the name is taken), -ECANCELED (412: the item's tag is another by now; nothing was changed), -EBUSY (423: locked), -ENOSPC (507), -EFBIG (413),
- * -EINVAL (name or request refused), -ENAMETOOLONG (path), -EROFS (the whole site is read-only). */
+/* Mutations add these errors: -EEXIST (the name is taken), -ECANCELED (412: the item's tag is another by now;
+ * nothing was changed), -EBUSY (423: locked), -ENOSPC (507), -EFBIG (413), -EINVAL (name or request refused),
+ * -ENAMETOOLONG (path), -EROFS (the whole site is read-only). */
 struct spfs_remote_ops {
     int (*sites)(struct spfs_remote *r, struct spfs_op *op, enum spfs_sites_scope scope, spfs_site_cb *cb,
                  void *ctx, struct spfs_reason *reason);
@@ -126,18 +132,27 @@ struct spfs_remote_ops {
      * Best effort. */
     int (*prepare)(struct spfs_remote *r, struct spfs_op *op, const struct spfs_ref *refs, size_t n);
     /* Each gives the resulting item to cb (not NULL), once, on success. */
-    int (*upload)(struct spfs_remote *r, struct spfs_op *op, const struct spfs_upload *upload, spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
-    /* Sessions for up to 20 small files in one request: fills urls[i] (heap; NULL where it failed: the single way then tells why). Best effort; the caller passes them as upload->session. */
-    int (*sessions)(struct spfs_remote *r, struct spfs_op *op, const struct spfs_upload *v, size_t n, char **urls);
-    int (*mkdir)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref parent, const char *name, spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
-    int (*update)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, const char *if_match, const struct spfs_change *change, spfs_item_cb *cb, void *ctx,
+    int (*upload)(struct spfs_remote *r, struct spfs_op *op, const struct spfs_upload *upload,
+                  spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
+    /* Sessions for up to 20 small files in one request: fills urls[i] (heap; NULL where it failed: the single
+     * way then tells why). Best effort; the caller passes them as upload->session. */
+    int (*sessions)(struct spfs_remote *r, struct spfs_op *op, const struct spfs_upload *v, size_t n,
+                    char **urls);
+    int (*mkdir)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref parent, const char *name,
+                 spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
+    int (*update)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, const char *if_match,
+                  const struct spfs_change *change, spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
+    /* To the recycle bin. 404 is success. if_match NULL only for an item that was made by ourselves and never
+     * seen by anybody. */
+    int (*remove)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, const char *if_match,
                   struct spfs_reason *reason);
-    /* To the recycle bin. 404 is success. if_match NULL only for an item that was made by ourselves and never seen by anybody. */
-    int (*remove)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, const char *if_match, struct spfs_reason *reason);
     /* Server-side copy, waited for (monitor). parent may lie in another drive. */
-    int (*copy)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, struct spfs_ref parent, const char *name, spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
-    int (*versions)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, spfs_version_cb *cb, void *ctx, struct spfs_reason *reason);
-    int (*restore)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, const char *version_id, struct spfs_reason *reason);
+    int (*copy)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, struct spfs_ref parent,
+                const char *name, spfs_item_cb *cb, void *ctx, struct spfs_reason *reason);
+    int (*versions)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, spfs_version_cb *cb,
+                    void *ctx, struct spfs_reason *reason);
+    int (*restore)(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, const char *version_id,
+                   struct spfs_reason *reason);
     void (*free)(struct spfs_remote *r);
 };
 

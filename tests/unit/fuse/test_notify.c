@@ -102,13 +102,14 @@ static void what_news_become(void **state)
     drop(n, SPFS_NEWS_ATTR, 7, 0, NULL);
     drop(n, SPFS_NEWS_ATTR | SPFS_NEWS_CONTENT, 8, 0, NULL);
     drop(n, SPFS_NEWS_ADDED, 9, 2, "new");
-    drop(n, SPFS_NEWS_REMOVED, 10, 2, "moved"); /* same folder: its attributes are dropped once */
+    drop(n, SPFS_NEWS_REMOVED, 10, 2, "moved");
     drop(n, SPFS_NEWS_REMOVED | SPFS_NEWS_DELETED, 11, 3, "gone");
     assert_int_equal(spfs_notify_start(n), 0);
-    wait_calls(&k, 7);
+    wait_calls(&k, 8);
     assert_true(spfs_notify_stop(n, 10000));
-    assert_string_equal(k.text,
-                        "attr(7) pages(8) entry(2,new) attr(2) entry(2,moved) deleted(3,11,gone) attr(3) ");
+    assert_string_equal(
+        k.text,
+        "attr(7) pages(8) entry(2,new) pages(2) entry(2,moved) pages(2) deleted(3,11,gone) pages(3) ");
     spfs_notify_free(n);
     kernel_done(&k);
 }
@@ -146,7 +147,7 @@ static void overflow_keeps_names_lost_from_the_root(void **state)
     assert_int_equal(spfs_notify_start(n), 0);
     wait_calls(&k, 4);
     assert_true(spfs_notify_stop(n, 10000));
-    assert_string_equal(k.text, "coarse deleted(1,5,before) attr(1) entry(1,after) ");
+    assert_string_equal(k.text, "coarse deleted(1,5,before) pages(1) entry(1,after) pages(1) ");
     spfs_notify_free(n);
     kernel_done(&k);
 }

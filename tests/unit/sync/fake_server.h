@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A server in memory for tests of the tree and the vfs: sites, drives, items, children pages and delta, with switches for what can go wrong.
- * Items are changed under `lock`; switches and counters are atomic. */
+/* A server in memory for tests of the tree and the vfs: sites, drives, items, children pages and delta, with
+ * switches for what can go wrong. Items are changed under `lock`; switches and counters are atomic. */
 #ifndef TESTS_UNIT_SYNC_FAKE_SERVER_H
 #define TESTS_UNIT_SYNC_FAKE_SERVER_H
 
@@ -36,13 +36,13 @@ struct fake_server {
     } drives[16];
     size_t drives_n;
     _Atomic unsigned sequence;
-    size_t page;             /* items a page */
-    _Atomic int offline;             /* error of every call, 0 none */
-    _Atomic int delta_error;         /* error of delta calls */
-    _Atomic int subsites_error;      /* error of lists of subsites */
-    _Atomic int gone_once;           /* next delta answers -ESTALE */
+    size_t page;                 /* items a page */
+    _Atomic int offline;         /* error of every call, 0 none */
+    _Atomic int delta_error;     /* error of delta calls */
+    _Atomic int subsites_error;  /* error of lists of subsites */
+    _Atomic int gone_once;       /* next delta answers -ESTALE */
     _Atomic bool stall_children; /* listings answer only when this is taken back */
-    _Atomic bool endless;            /* delta pages never end */
+    _Atomic bool endless;        /* delta pages never end */
     _Atomic int item_error;
     _Atomic unsigned calls, children_calls, delta_calls, item_calls;
     /* Called in delta before it answers, without the lock. */
@@ -58,8 +58,9 @@ static inline struct fake_item *fake_find(struct fake_server *f, const char *dri
     return NULL;
 }
 
-static inline struct fake_item *fake_put(struct fake_server *f, const char *drive, const char *id, const char *parent, const char *name,
-                                         enum spfs_kind kind, uint64_t size, const char *ctag)
+static inline struct fake_item *fake_put(struct fake_server *f, const char *drive, const char *id,
+                                         const char *parent, const char *name, enum spfs_kind kind,
+                                         uint64_t size, const char *ctag)
 {
     pthread_mutex_lock(&f->lock);
     struct fake_item *i = fake_find(f, drive, id);
@@ -90,19 +91,20 @@ static inline void fake_delete(struct fake_server *f, const char *drive, const c
 
 static inline void fake_give(const struct fake_item *i, struct spfs_item *out)
 {
-    *out = (struct spfs_item){.kind = i->kind,
-                              .deleted = i->deleted,
-                              .id = i->id,
-                              .drive_id = i->drive,
-                              .parent_id = i->parent[0] ? i->parent : NULL,
-                              .name = i->deleted ? NULL : i->name,
-                              .size = i->kind == SPFS_KIND_FILE ? i->size : SPFS_SIZE_UNKNOWN,
-                              .etag = i->etag,
-                              .ctag = i->ctag[0] ? i->ctag : NULL,
-                              .mtime_ns = 1700000000000000000,
-                              .btime_ns = 1600000000000000000,
-                              .target = {i->target_drive[0] ? i->target_drive : NULL, i->target_id[0] ? i->target_id : NULL},
-                              .target_is_dir = true};
+    *out = (struct spfs_item){
+        .kind = i->kind,
+        .deleted = i->deleted,
+        .id = i->id,
+        .drive_id = i->drive,
+        .parent_id = i->parent[0] ? i->parent : NULL,
+        .name = i->deleted ? NULL : i->name,
+        .size = i->kind == SPFS_KIND_FILE ? i->size : SPFS_SIZE_UNKNOWN,
+        .etag = i->etag,
+        .ctag = i->ctag[0] ? i->ctag : NULL,
+        .mtime_ns = 1700000000000000000,
+        .btime_ns = 1600000000000000000,
+        .target = {i->target_drive[0] ? i->target_drive : NULL, i->target_id[0] ? i->target_id : NULL},
+        .target_is_dir = true};
 }
 
 static inline struct fake_server *fake_of(struct spfs_remote *r)
@@ -114,12 +116,15 @@ static inline struct fake_server *fake_of(struct spfs_remote *r)
 
 static inline int fake_site_out(struct fake_server *f, size_t i, spfs_site_cb *cb, void *ctx)
 {
-    struct spfs_site s = {.id = f->sites[i].id, .name = f->sites[i].name, .display_name = f->sites[i].display, .web_url = f->sites[i].url};
+    struct spfs_site s = {.id = f->sites[i].id,
+                          .name = f->sites[i].name,
+                          .display_name = f->sites[i].display,
+                          .web_url = f->sites[i].url};
     return cb(ctx, &s);
 }
 
-static inline int fake_sites(struct spfs_remote *r, struct spfs_op *op, enum spfs_sites_scope scope, spfs_site_cb *cb, void *ctx,
-                             struct spfs_reason *reason)
+static inline int fake_sites(struct spfs_remote *r, struct spfs_op *op, enum spfs_sites_scope scope,
+                             spfs_site_cb *cb, void *ctx, struct spfs_reason *reason)
 {
     (void)op;
     (void)reason;
@@ -136,8 +141,8 @@ static inline int fake_sites(struct spfs_remote *r, struct spfs_op *op, enum spf
     return 0;
 }
 
-static inline int fake_site_at(struct spfs_remote *r, struct spfs_op *op, const char *host, const char *path, spfs_site_cb *cb, void *ctx,
-                               struct spfs_reason *reason)
+static inline int fake_site_at(struct spfs_remote *r, struct spfs_op *op, const char *host, const char *path,
+                               spfs_site_cb *cb, void *ctx, struct spfs_reason *reason)
 {
     (void)op;
     (void)host;
@@ -153,8 +158,8 @@ static inline int fake_site_at(struct spfs_remote *r, struct spfs_op *op, const 
     return spfs_fail(reason, -ENOENT, "no site");
 }
 
-static inline int fake_subsites(struct spfs_remote *r, struct spfs_op *op, const char *site, spfs_site_cb *cb, void *ctx,
-                                struct spfs_reason *reason)
+static inline int fake_subsites(struct spfs_remote *r, struct spfs_op *op, const char *site, spfs_site_cb *cb,
+                                void *ctx, struct spfs_reason *reason)
 {
     (void)op;
     (void)reason;
@@ -173,13 +178,16 @@ static inline int fake_subsites(struct spfs_remote *r, struct spfs_op *op, const
 
 static inline int fake_drive_out(struct fake_server *f, size_t i, spfs_drive_cb *cb, void *ctx)
 {
-    struct spfs_drive d = {.id = f->drives[i].id, .name = f->drives[i].name, .type = "documentLibrary", .web_url = f->drives[i].url,
+    struct spfs_drive d = {.id = f->drives[i].id,
+                           .name = f->drives[i].name,
+                           .type = "documentLibrary",
+                           .web_url = f->drives[i].url,
                            .quota = {true, 1000000, 400000, 600000}};
     return cb(ctx, &d);
 }
 
-static inline int fake_libraries(struct spfs_remote *r, struct spfs_op *op, const char *site, spfs_drive_cb *cb, void *ctx,
-                                 struct spfs_reason *reason)
+static inline int fake_libraries(struct spfs_remote *r, struct spfs_op *op, const char *site,
+                                 spfs_drive_cb *cb, void *ctx, struct spfs_reason *reason)
 {
     (void)op;
     (void)reason;
@@ -194,12 +202,14 @@ static inline int fake_libraries(struct spfs_remote *r, struct spfs_op *op, cons
     return f->offline;
 }
 
-static inline int fake_my_drive(struct spfs_remote *r, struct spfs_op *op, spfs_drive_cb *cb, void *ctx, struct spfs_reason *reason)
+static inline int fake_my_drive(struct spfs_remote *r, struct spfs_op *op, spfs_drive_cb *cb, void *ctx,
+                                struct spfs_reason *reason)
 {
     return fake_libraries(r, op, "me", cb, ctx, reason);
 }
 
-static inline int fake_drive(struct spfs_remote *r, struct spfs_op *op, const char *id, spfs_drive_cb *cb, void *ctx, struct spfs_reason *reason)
+static inline int fake_drive(struct spfs_remote *r, struct spfs_op *op, const char *id, spfs_drive_cb *cb,
+                             void *ctx, struct spfs_reason *reason)
 {
     (void)op;
     (void)reason;
@@ -212,7 +222,8 @@ static inline int fake_drive(struct spfs_remote *r, struct spfs_op *op, const ch
     return -ENOENT;
 }
 
-static inline int fake_item(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, spfs_item_cb *cb, void *ctx, struct spfs_reason *reason)
+static inline int fake_item(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref ref, spfs_item_cb *cb,
+                            void *ctx, struct spfs_reason *reason)
 {
     (void)op;
     (void)reason;
@@ -236,7 +247,8 @@ static inline int fake_item(struct spfs_remote *r, struct spfs_op *op, struct sp
 }
 
 /* Items from index on that match, up to a page; *from moves on. */
-static inline int fake_page(struct fake_server *f, const char *drive, const char *parent, unsigned since, size_t *from, spfs_item_cb *cb, void *ctx)
+static inline int fake_page(struct fake_server *f, const char *drive, const char *parent, unsigned since,
+                            size_t *from, spfs_item_cb *cb, void *ctx)
 {
     size_t given = 0;
     for (; *from < f->n && given < f->page; ++*from) {
@@ -257,8 +269,9 @@ static inline int fake_page(struct fake_server *f, const char *drive, const char
     return 0;
 }
 
-static inline int fake_children(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref folder, const char *link, spfs_item_cb *cb, void *ctx,
-                                struct spfs_page *ret, struct spfs_reason *reason)
+static inline int fake_children(struct spfs_remote *r, struct spfs_op *op, struct spfs_ref folder,
+                                const char *link, spfs_item_cb *cb, void *ctx, struct spfs_page *ret,
+                                struct spfs_reason *reason)
 {
     (void)op;
     struct fake_server *f = fake_of(r);
@@ -270,14 +283,15 @@ static inline int fake_children(struct spfs_remote *r, struct spfs_op *op, struc
     char root[32];
     snprintf(root, sizeof(root), "%s-root", folder.drive_id);
     size_t from = link ? (size_t)atoi(link) : 0;
-    int err = fake_page(f, folder.drive_id, strcmp(folder.item_id, "root") == 0 ? root : folder.item_id, 0, &from, cb, ctx);
+    int err = fake_page(f, folder.drive_id, strcmp(folder.item_id, "root") == 0 ? root : folder.item_id, 0,
+                        &from, cb, ctx);
     if (!err && from < f->n)
         ret->next = spfs_asprintf("%zu", from);
     return err;
 }
 
-static inline int fake_delta(struct spfs_remote *r, struct spfs_op *op, const char *drive, const char *link, spfs_item_cb *cb, void *ctx,
-                             struct spfs_page *ret, struct spfs_reason *reason)
+static inline int fake_delta(struct spfs_remote *r, struct spfs_op *op, const char *drive, const char *link,
+                             spfs_item_cb *cb, void *ctx, struct spfs_page *ret, struct spfs_reason *reason)
 {
     (void)op;
     struct fake_server *f = fake_of(r);
@@ -292,7 +306,8 @@ static inline int fake_delta(struct spfs_remote *r, struct spfs_op *op, const ch
     }
     unsigned since = 0, upto = f->sequence;
     size_t from = 0;
-    if (link && sscanf(link, "next:%u:%u:%zu", &since, &upto, &from) != 3 && sscanf(link, "delta:%u", &since) != 1)
+    if (link && sscanf(link, "next:%u:%u:%zu", &since, &upto, &from) != 3 &&
+        sscanf(link, "delta:%u", &since) != 1)
         return -EIO;
     int err = fake_page(f, drive, NULL, since, &from, cb, ctx);
     if (err)
@@ -306,7 +321,8 @@ static inline int fake_delta(struct spfs_remote *r, struct spfs_op *op, const ch
     return 0;
 }
 
-static inline int fake_prepare(struct spfs_remote *r, struct spfs_op *op, const struct spfs_ref *refs, size_t n)
+static inline int fake_prepare(struct spfs_remote *r, struct spfs_op *op, const struct spfs_ref *refs,
+                               size_t n)
 {
     (void)r;
     (void)op;
@@ -324,7 +340,8 @@ static inline unsigned char fake_byte(const char *ctag, uint64_t off)
     return (unsigned char)((off * 2654435761u >> 8) ^ h);
 }
 
-static inline int fake_read(struct spfs_remote *r, struct spfs_op *op, struct spfs_read *read, struct spfs_reason *reason)
+static inline int fake_read(struct spfs_remote *r, struct spfs_op *op, struct spfs_read *read,
+                            struct spfs_reason *reason)
 {
     (void)op;
     (void)reason;
@@ -337,7 +354,8 @@ static inline int fake_read(struct spfs_remote *r, struct spfs_op *op, struct sp
     pthread_mutex_unlock(&f->lock);
     if (!i || copy.deleted)
         return -ENOENT;
-    struct spfs_version have = {.etag = copy.etag, .ctag = copy.ctag[0] ? copy.ctag : NULL, .size = copy.size};
+    struct spfs_version have = {
+        .etag = copy.etag, .ctag = copy.ctag[0] ? copy.ctag : NULL, .size = copy.size};
     if (spfs_version_same(&have, &read->want) != SPFS_SAME_YES)
         return -ESTALE;
     read->proved(read->ctx);
@@ -361,17 +379,26 @@ static inline void fake_free(struct spfs_remote *r)
 
 static inline void fake_init(struct fake_server *f)
 {
-    static const struct spfs_remote_ops ops = {.sites = fake_sites, .site_at = fake_site_at, .subsites = fake_subsites, .libraries = fake_libraries,
-                                               .my_drive = fake_my_drive, .drive = fake_drive, .item = fake_item, .children = fake_children,
-                                               .delta = fake_delta, .read = fake_read, .prepare = fake_prepare, .free = fake_free};
+    static const struct spfs_remote_ops ops = {.sites = fake_sites,
+                                               .site_at = fake_site_at,
+                                               .subsites = fake_subsites,
+                                               .libraries = fake_libraries,
+                                               .my_drive = fake_my_drive,
+                                               .drive = fake_drive,
+                                               .item = fake_item,
+                                               .children = fake_children,
+                                               .delta = fake_delta,
+                                               .read = fake_read,
+                                               .prepare = fake_prepare,
+                                               .free = fake_free};
     memset(f, 0, sizeof(*f));
     f->remote.ops = &ops;
     f->page = 3;
     pthread_mutex_init(&f->lock, NULL);
 }
 
-static inline void fake_add_site(struct fake_server *f, const char *id, const char *name, const char *display, const char *url, bool followed, bool listed,
-                                 const char *below)
+static inline void fake_add_site(struct fake_server *f, const char *id, const char *name, const char *display,
+                                 const char *url, bool followed, bool listed, const char *below)
 {
     size_t i = f->sites_n++;
     snprintf(f->sites[i].id, sizeof(f->sites[i].id), "%s", id);
@@ -383,7 +410,8 @@ static inline void fake_add_site(struct fake_server *f, const char *id, const ch
     f->sites[i].below = below;
 }
 
-static inline void fake_add_drive(struct fake_server *f, const char *id, const char *site, const char *name, const char *url)
+static inline void fake_add_drive(struct fake_server *f, const char *id, const char *site, const char *name,
+                                  const char *url)
 {
     size_t i = f->drives_n++;
     snprintf(f->drives[i].id, sizeof(f->drives[i].id), "%s", id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tree against a server in memory: discovery, direct listing, rounds, and what happens when the server answers badly. */
+/* The tree against a server in memory: discovery, direct listing, rounds, and what happens when the server
+ * answers badly. */
 #include "fake_server.h"
 
 #include <spfs/base/clock.h>
@@ -156,7 +157,8 @@ static void test_web_address(void **state)
     uint64_t alpha = resolve(w, "Marketing/Documents/Alpha");
     assert_int_equal(resolve(w, "https://h/sites/marketing/Shared%20Documents/Alpha"), alpha);
     assert_int_equal(resolve(w, "https://h/:f:/r/sites/marketing/Shared%20Documents/Alpha?web=1"), alpha);
-    assert_int_equal(resolve(w, "https://h/sites/marketing/Shared%20Documents/Forms/AllItems.aspx"), resolve(w, "Marketing/Documents"));
+    assert_int_equal(resolve(w, "https://h/sites/marketing/Shared%20Documents/Forms/AllItems.aspx"),
+                     resolve(w, "Marketing/Documents"));
     assert_int_equal(resolve_err(w, "https://h/sites/nowhere/Docs"), -ENOENT);
 }
 
@@ -311,8 +313,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_discovery_all), T(test_refused_subsites_stay), T(test_followed_only), T(test_listed),  T(test_web_address), T(test_round),    T(test_resync_sweeps),
-        T(test_cut_resync_sweeps), T(test_endless),       T(test_delta_refused), T(test_offline), T(test_shortcut),    T(test_interrupted_caller_leaves),
+        T(test_discovery_all),
+        T(test_refused_subsites_stay),
+        T(test_followed_only),
+        T(test_listed),
+        T(test_web_address),
+        T(test_round),
+        T(test_resync_sweeps),
+        T(test_cut_resync_sweeps),
+        T(test_endless),
+        T(test_delta_refused),
+        T(test_offline),
+        T(test_shortcut),
+        T(test_interrupted_caller_leaves),
         T(test_settling_releases_listings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

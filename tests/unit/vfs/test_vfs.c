@@ -36,8 +36,9 @@ static void dropped(void *ctx, const struct spfs_vfs_drop *d)
     struct world *w = ctx;
     pthread_mutex_lock(&w->lock);
     size_t at = strlen(w->drops);
-    snprintf(w->drops + at, sizeof(w->drops) - at, "%s%s%s%s:%s;", d->what & SPFS_NEWS_CONTENT ? "C" : "", d->what & SPFS_NEWS_ADDED ? "+" : "",
-             d->what & SPFS_NEWS_REMOVED ? "-" : "", d->what & SPFS_NEWS_DELETED ? "D" : "", d->name ? d->name : "");
+    snprintf(w->drops + at, sizeof(w->drops) - at, "%s%s%s%s:%s;", d->what & SPFS_NEWS_CONTENT ? "C" : "",
+             d->what & SPFS_NEWS_ADDED ? "+" : "", d->what & SPFS_NEWS_REMOVED ? "-" : "",
+             d->what & SPFS_NEWS_DELETED ? "D" : "", d->name ? d->name : "");
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -58,7 +59,8 @@ static int setup(void **state)
     assert_non_null(mkdtemp(w->dir));
     w->observer = (struct spfs_observer){changed, w};
     assert_int_equal(spfs_catalog_open(w->dir, &w->observer, &w->catalog, &w->reason), 0);
-    struct spfs_blocks_config blocks = {.dir = w->dir, .catalog_uuid = spfs_catalog_uuid(w->catalog), .cap = 64 << 20, .free_floor = 1};
+    struct spfs_blocks_config blocks = {
+        .dir = w->dir, .catalog_uuid = spfs_catalog_uuid(w->catalog), .cap = 64 << 20, .free_floor = 1};
     assert_int_equal(spfs_blocks_open(&blocks, &w->blocks, &w->reason), 0);
     spfs_op_init(&w->op, SPFS_URGENT, 30000);
     fake_add_site(&w->f, "h,A,1", "marketing", "Marketing", "https://h/sites/marketing", true, true, NULL);
@@ -72,8 +74,15 @@ static int setup(void **state)
     struct spfs_fetch_config fetch = {.remote = &w->f.remote, .blocks = w->blocks, .stale = stale};
     assert_int_equal(spfs_fetch_new(&fetch, &w->fetch), 0);
     assert_int_equal(spfs_fetch_start(w->fetch), 0);
-    struct spfs_vfs_config vfs = {.catalog = w->catalog, .blocks = w->blocks, .tree = w->tree, .fetch = w->fetch, .uid = 7, .gid = 8,
-                                  .file_mode = 0644, .dir_mode = 0755, .read_only = true};
+    struct spfs_vfs_config vfs = {.catalog = w->catalog,
+                                  .blocks = w->blocks,
+                                  .tree = w->tree,
+                                  .fetch = w->fetch,
+                                  .uid = 7,
+                                  .gid = 8,
+                                  .file_mode = 0644,
+                                  .dir_mode = 0755,
+                                  .read_only = true};
     assert_int_equal(spfs_tree_resolve(w->tree, &w->op, "Marketing/Documents", &vfs.root, &w->reason), 0);
     assert_int_equal(spfs_vfs_new(&vfs, &w->vfs), 0);
     struct spfs_vfs_listener listener = {.drop = dropped, .ctx = w};
@@ -236,7 +245,8 @@ static void test_fresh_handle_moves_on(void **state)
     bool keep;
     struct got *g = malloc(sizeof(*g));
     uint64_t node = look(w, "Alpha/Beta.txt").node;
-    fake_put(&w->f, "D1", "b", "a", "Beta.txt", SPFS_KIND_FILE, 350000, "c7"); /* the catalog does not know yet */
+    fake_put(&w->f, "D1", "b", "a", "Beta.txt", SPFS_KIND_FILE, 350000,
+             "c7"); /* the catalog does not know yet */
     assert_int_equal(spfs_vfs_open(w->vfs, &w->op, node, O_RDONLY, 0, &file, &keep), 0);
     assert_int_equal(read_all(w, file, 0, 400000, g), 0);
     expect(g, "c7", 0, 350000);
@@ -278,7 +288,8 @@ static void read_meanwhile(struct fake_server *f)
     expect(&meanwhile.got, "c1", 0, 1000);
 }
 
-/* While one read of the handle asks the server anew, another delivers the old version from the cache: the first must not go on with the new one. */
+/* While one read of the handle asks the server anew, another delivers the old version from the cache: the
+ * first must not go on with the new one. */
 static void test_fresh_handle_that_delivers_meanwhile(void **state)
 {
     struct world *w = *state;
@@ -332,7 +343,8 @@ static void test_readdir(void **state)
     w->f.page = 30;
     for (int plain = 0; plain < 2; plain++) {
         struct spfs_vfs_dir *dir;
-        assert_int_equal(spfs_vfs_opendir(w->vfs, &w->op, look(w, "Alpha").node, &dir), 0);
+        bool cache;
+        assert_int_equal(spfs_vfs_opendir(w->vfs, &w->op, look(w, "Alpha").node, &dir, &cache), 0);
         struct listing l = {.next = 0};
         unsigned rounds = 0;
         for (uint64_t before = UINT64_MAX; before != l.next; rounds++) {
@@ -398,9 +410,15 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_attributes_and_absence), T(test_read),  T(test_old_reader_never_sees_a_mix), T(test_fresh_handle_moves_on),
-        T(test_fresh_handle_and_shorter_version), T(test_fresh_handle_that_delivers_meanwhile),
-        T(test_readdir),                T(test_xattr), T(test_news_reach_every_view),
+        T(test_attributes_and_absence),
+        T(test_read),
+        T(test_old_reader_never_sees_a_mix),
+        T(test_fresh_handle_moves_on),
+        T(test_fresh_handle_and_shorter_version),
+        T(test_fresh_handle_that_delivers_meanwhile),
+        T(test_readdir),
+        T(test_xattr),
+        T(test_news_reach_every_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
