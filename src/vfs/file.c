@@ -270,18 +270,27 @@ static int read_once(struct spfs_vfs_file *file, struct spfs_op *op, uint64_t of
     return spfs_fetch_read(fetch, &file->stream, op, off, len, file->fetch_flags, deliver, d, NULL);
 }
 
+static bool is_whole(struct spfs_vfs_file *file, uint64_t off, size_t len)
+{
+    SPFS_LOCKED(&file->lock);
+    return off == 0 && file->size > 0 && len >= file->size;
+}
+
 int spfs_vfs_read(struct spfs_vfs *v, struct spfs_op *op, struct spfs_vfs_file *file, uint64_t off,
                   size_t len, int (*reply)(void *ctx, const struct iovec *iov, int n), void *ctx)
 {
     struct delivery d = {.file = file, .reply = reply, .ctx = ctx};
     atomic_fetch_add(&file->refs, 1);
+    bool noted = is_whole(file, off, len);
+    if (noted)
+        vfs_note_whole(v, file); /* its siblings come while it is fetched itself */
     int err = read_once(file, op, off, len, &d);
     if (err == -ESTALE && (has_moved(file, d.content) || is_virgin(v, file))) {
         err = move_on(v, op, file, d.content);
         if (!err)
             err = read_once(file, op, off, len, &d);
     }
-    if (!err && atomic_exchange(&file->whole, false))
+    if (!err && atomic_exchange(&file->whole, false) && !noted)
         vfs_note_whole(v, file);
     file_put(v, file);
     return err == -ENOENT ? -ESTALE : err; /* the item is gone, not the open file */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Small files of one folder read to their ends in order of name (cp -r, rsync, tar, grep -r) are a pattern:
- * the next ones are fetched ahead, up to 20 at a time, two batches deep. Whoever reads only heads never
- * starts it. */
+/* Small files of one folder read whole in order of name (cp -r, rsync, tar, grep -r) are a pattern: the next
+ * ones are fetched ahead, up to 20 at a time, two batches deep. Whoever reads that way goes on with the next
+ * folder, so that a folder entered within WALK_MS of the last such read needs no proof of its own. Whoever
+ * reads only heads never starts it. Guarded by: the vfs lock; nothing is asked for under it. */
 #include "vfs_i.h"
 
 #include <spfs/base/clock.h>
@@ -10,7 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 20, STREAK = 2, STEP_MAX = 16 /* empty and large files between */, LISTED_MAX = 100000 };
+enum {
+    BATCH = 20,
+    WALK_MS = 3000,
+    STREAK = 2,
+    STEP_MAX = 16 /* empty and large files between */,
+    LISTED_MAX = 100000
+};
 
 struct named {
     uint64_t ino;
@@ -99,8 +106,10 @@ static size_t plan(struct spfs_vfs *v, uint64_t parent, uint64_t ino, bool first
     if (at == s->n)
         return 0;
     s->last = at;
-    if (first && (last == SIZE_MAX || at <= last || at > last + STEP_MAX || at < s->trigger))
+    bool in_order = last == SIZE_MAX ? s->walk : at > last && at <= last + STEP_MAX;
+    if (first && (!in_order || at < s->trigger))
         return 0; /* not in order of name, or far enough ahead */
+    v->walk_until_ms = spfs_now_ms() + WALK_MS;
     if (s->next <= at)
         s->next = at + 1;
     if (s->next > at + 2 * BATCH) /* two batches ahead are enough */
@@ -152,7 +161,8 @@ static bool is_pattern(struct spfs_vfs *v, uint64_t parent)
             *s = (struct vfs_siblings){.parent = parent};
         }
         s->used_ms = now;
-        s->streak++;
+        s->walk |= s->streak == 0 && now < v->walk_until_ms;
+        s->streak += s->walk && s->streak == 0 ? STREAK : 1;
         make = s->streak == STREAK;
         if (s->streak < STREAK)
             return false;

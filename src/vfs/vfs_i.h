@@ -71,6 +71,7 @@ struct vfs_view {
 struct vfs_siblings {
     uint64_t parent;
     unsigned streak;
+    bool walk;      /* entered by somebody who has just read another folder that way */
     uint64_t *inos; /* files by name */
     size_t n, next; /* next: first one not yet asked for */
     size_t last;    /* the one read before, SIZE_MAX none */
@@ -90,6 +91,7 @@ struct spfs_vfs {
     struct vfs_view views[VFS_VIEWS_MAX];       /* guarded by: lock */
     size_t views_n;
     struct vfs_siblings siblings[VFS_SIBLING_DIRS]; /* guarded by: lock */
+    uint64_t walk_until_ms;                         /* guarded by: lock */
 };
 
 static inline uint64_t vfs_ino(const struct spfs_vfs *v, uint64_t node)
