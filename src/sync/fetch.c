@@ -25,8 +25,8 @@ int spfs_fetch_new(const struct spfs_fetch_config *config, struct spfs_fetch **r
     f->config = *config;
     f->config.workers = (unsigned)or_default(config->workers, 12);
     f->config.streams = (unsigned)or_default(config->streams, 4);
-    f->config.budget = or_default(config->budget, (uint64_t)96 << 20);
-    f->config.window_max = or_default(config->window_max, (uint64_t)40 << 20);
+    f->config.budget = or_default(config->budget, (uint64_t)112 << 20);
+    f->config.window_max = or_default(config->window_max, (uint64_t)64 << 20);
     if (f->config.window_max > (uint64_t)CLAIM_MAX * BLOCK)
         f->config.window_max = (uint64_t)CLAIM_MAX * BLOCK;
     if (f->config.budget < COMMIT_MIN)

@@ -30,7 +30,7 @@ enum {
     RANGE_MIN = 1024 * 1024, /* of readahead, where there is so much to read */
     RANGE_MAX = 8 * 1024 * 1024,
     NEARLY_DONE =
-        1024 * 1024, /* so much to go: the next range may start beside it, which hides the round trip */
+        4 * 1024 * 1024, /* so much to go: the next range may start beside it, which hides the round trip */
     FIRST_MAX = 256 * 1024, /* first request of a reader that does not just look at the header */
     HEADER_MAX = 32 * 1024, /* a first read of at most this is a look at the header */
     AHEAD_FACTOR = 4,       /* a sequential reader gets a window of so many times what it has read in a row */

@@ -29,8 +29,8 @@ struct spfs_fetch_config {
     struct spfs_blocks *blocks; /* NULL: uncached */
     unsigned workers;           /* parallel ranges over all files; 0: 12 */
     unsigned streams;           /* parallel ranges of one sequential reader; 0: 4 */
-    uint64_t budget;            /* bytes of buffers; 0: 96 MiB */
-    uint64_t window_max;        /* readahead of one reader at most, up to 64 MiB; 0: 40 MiB */
+    uint64_t budget;            /* bytes of buffers; 0: 112 MiB */
+    uint64_t window_max;        /* readahead of one reader at most, up to 64 MiB; 0: 64 MiB */
     /* The server's content is another than the one asked for, or its length: called without locks from a
      * worker; the owner refreshes the catalog. */
     void (*stale)(void *ctx, uint64_t ino, uint32_t content,

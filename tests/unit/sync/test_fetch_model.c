@@ -93,6 +93,9 @@ static void nothing_but_the_truth(void **state)
         assert_int_equal(spfs_fetch_open(g->fetch, &others[i].node, "d", &others[i].file), 0);
         m.rigs[i] = &others[i];
     }
+    g->fake.err = -EIO; /* the first request fails in any case; nothing runs yet */
+    g->fake.err_at = 0;
+    g->fake.err_times = 1;
     struct one o[READERS];
     for (unsigned i = 0; i < READERS; i++) {
         o[i] = (struct one){.m = &m, .seed = 1000 + i};
