@@ -14,6 +14,8 @@
 #include <spfs/fuse/mounts.h>
 
 #include <errno.h>
+#include <pwd.h>
+#include <grp.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -209,12 +211,32 @@ static int start(struct plan *p, struct spfs_reason *reason)
     return code;
 }
 
+/* setuid=USER, as mount.fuse does it for programs that do not: before configuration and secrets are looked
+ * for. */
+static int become(const char *options, struct spfs_reason *reason)
+{
+    struct spfs_options o;
+    spfs_options_init(&o);
+    int err = options ? spfs_options_parse(&o, options, reason) : 0;
+    if (!err && o.setuid) {
+        const struct passwd *pw = getpwnam(o.setuid);
+        if (!pw)
+            err = spfs_fail(reason, -EINVAL, "setuid=%s: there is no such user; check the name", o.setuid);
+        else if (getuid() != pw->pw_uid &&
+                 (initgroups(pw->pw_name, pw->pw_gid) || setgid(pw->pw_gid) || setuid(pw->pw_uid)))
+            err = spfs_fail(reason, -errno, "setuid=%s: %s; only root can become another user", o.setuid,
+                            strerror(errno));
+    }
+    spfs_options_done(&o);
+    return err;
+}
+
 int spfs_mount_run(const char *source, const char *dir, const char *options, bool foreground, bool debug,
                    char **argv)
 {
     struct spfs_reason reason = {""};
     struct plan p = {.source_text = source, .argv = argv};
-    int code = make_plan(&p, dir, options, &reason);
+    int code = become(options, &reason) ? SPFS_USAGE : make_plan(&p, dir, options, &reason);
     if (code) {
         spfs_say(&reason);
     } else {

@@ -16,6 +16,7 @@ struct spfs_options {
     char *nofetch;               /* names of programs, separated by | */
     char *connection;            /* for a web address as SOURCE */
     char *log_file;
+    char *setuid;        /* as whom to mount; acted on before anything else is read */
     uint64_t cache_size; /* bytes, 0: a tenth of the disk */
     uint64_t poll_ms;    /* 0: the default of the refresher */
     uint64_t op_timeout_ms;

@@ -32,6 +32,7 @@ touch "$T/file"
 refused 'not a directory' sim: "$T/file"
 assert_fails 'usage|unknown|no_such_option' "$SPFS" mount sim: "$M" -o no_such_option=1
 assert_fails 'log file' "$SPFS" mount sim: "$M" -o "$OPTIONS,log_file=$T/no such directory/log"
+assert_fails 'no such user' "$SPFS" mount sim: "$M" -o "$OPTIONS,setuid=no-such-user"
 assert_fails 'usage|unknown' "$SPFS" no-such-command
 status=0
 "$SPFS" mount >/dev/null 2>&1 || status=$?

@@ -50,3 +50,10 @@ as_nobody "$T/spfs" mount sim: "$M" -o "$options" </dev/null
 assert_eq "$(as_nobody ls -d "$M$library")" "$M$library" "listing after the crash"
 as_nobody "$T/spfs" unmount "$M"
 wait_until 20 no_daemons
+
+note "setuid=, as root calls it from fstab"
+SPFS_CONFIG=$T/own/spfs.conf XDG_RUNTIME_DIR=$T/own "$T/spfs" mount sim: "$M" -o "$options,setuid=nobody,drop_privileges" </dev/null
+assert_eq "$(stat -c %U "/proc/$(daemons)")" nobody "owner of the daemon"
+assert_eq "$(as_nobody ls -d "$M$library")" "$M$library" "listing as the user that root became"
+as_nobody "$T/spfs" unmount "$M"
+wait_until 20 no_daemons
