@@ -18,7 +18,7 @@ static void from_options(void **state)
     struct spfs_reason reason = {""};
     spfs_options_init(&o);
     assert_int_equal(spfs_options_parse(&o, "state_dir=/s,cache_dir=/c", &reason), 0);
-    assert_int_equal(spfs_source_parse("Work:/Site/Docs", &s, &reason), 0);
+    assert_int_equal(spfs_source_parse("Acme:/Site/Docs", &s, &reason), 0);
     assert_int_equal(spfs_paths_find(&o, s.connection, &s, &p, &reason), 0);
     assert_string_equal(p.connection, "/s/acme"); /* without regard to case */
     assert_string_equal(p.state, "/s/acme/Site%2FDocs");
