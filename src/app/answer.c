@@ -155,10 +155,17 @@ int spfs_answer_info(struct spfs_stack *s, struct spfs_op *op, const char *path,
     return err ? err : add_number(b, "inode", node.ino);
 }
 
+enum { SETTLE_MS = 2000 };
+
 int spfs_answer_sync(struct spfs_stack *s, struct spfs_op *op, const char *path, struct spfs_reason *reason)
 {
     struct spfs_node node = {0};
     uint64_t id = 0;
     int err = walk(s, op, path, &node, &id, reason);
-    return err ? err : spfs_tree_sync(s->tree, op, node.ino, reason);
+    if (!err)
+        err = spfs_tree_sync(s->tree, op, node.ino, reason);
+    if (!err) /* a directory that some look-up holds for long does not hold this up: it is told when that is
+                 over */
+        spfs_fuse_settle(s->fuse, SETTLE_MS);
+    return err;
 }

@@ -28,6 +28,7 @@ struct spfs_notify {
     struct entry *first, **last; /* guarded by: lock, as all below */
     size_t queued;
     bool overflow;
+    bool busy; /* a batch is being told */
     bool stopping;
     bool over; /* the thread has returned, or is about to */
 };
@@ -121,7 +122,7 @@ void spfs_notify_drop(void *ctx, const struct spfs_vfs_drop *drop)
         push_locked(n, e);
     else
         free(e);
-    spfs_cond_signal(&n->changed);
+    spfs_cond_broadcast(&n->changed);
     spfs_lock_drop(&n->lock);
     free_list(dropped);
 }
@@ -159,8 +160,12 @@ static bool is_stopping(struct spfs_notify *n)
 static bool next_batch(struct spfs_notify *n, struct entry **ret, bool *ret_coarse)
 {
     SPFS_LOCKED(&n->lock);
+    n->busy = false;
+    if (!n->first && !n->overflow)
+        spfs_cond_broadcast(&n->changed); /* whoever drains */
     while (!n->first && !n->overflow && !n->stopping)
         spfs_cond_wait(&n->changed, &n->lock);
+    n->busy = true;
     *ret = take_queue_locked(n);
     *ret_coarse = n->overflow && !n->stopping;
     n->overflow = false;
@@ -193,6 +198,19 @@ int spfs_notify_start(struct spfs_notify *n)
     int err = spfs_thread_start(&n->thread, "notify", notify_main, n);
     n->started = err == 0;
     return err;
+}
+
+bool spfs_notify_drain(struct spfs_notify *n, uint64_t ms)
+{
+    uint64_t end = spfs_now_ms() + ms;
+    SPFS_LOCKED(&n->lock);
+    while (n->first || n->overflow || n->busy) {
+        uint64_t now = spfs_now_ms();
+        if (now >= end || n->stopping)
+            return false;
+        spfs_cond_wait_ms(&n->changed, &n->lock, end - now);
+    }
+    return true;
 }
 
 bool spfs_notify_stop(struct spfs_notify *n, uint64_t ms)

@@ -26,6 +26,8 @@ void spfs_notify_drop(void *n,
                       const struct spfs_vfs_drop *drop); /* a spfs_vfs_listener's; never blocks for long */
 /* The same: tells the kernel at once, on the caller's thread; attributes only, which waits for nothing. */
 void spfs_notify_forget(void *n, uint64_t node);
+/* Waits until all that was dropped so far has been told; false after ms, or when stopping. */
+bool spfs_notify_drain(struct spfs_notify *n, uint64_t ms);
 /* Forgets what is queued and ends the thread. False when it still sits in a call of the sink after ms: call
  * again. */
 bool spfs_notify_stop(struct spfs_notify *n, uint64_t ms);

@@ -362,6 +362,11 @@ static void release_session(struct spfs_fuse *f)
     f->mounted = false;
 }
 
+bool spfs_fuse_settle(struct spfs_fuse *f, uint64_t ms)
+{
+    return spfs_notify_drain(f->notify, ms);
+}
+
 void spfs_fuse_stop(struct spfs_fuse *f)
 {
     if (!f->mounted)

@@ -32,6 +32,9 @@ int spfs_fuse_mount(struct spfs_fuse *f, struct spfs_reason *reason);
 int spfs_fuse_ended_fd(const struct spfs_fuse *f);
 /* Minor device number of the mount (its major number is 0): the name of its connection. */
 unsigned spfs_fuse_device(const struct spfs_fuse *f);
+/* Waits, at most ms, until the kernel has been told of all changes so far: what a program looks up afterwards
+ * is new. */
+bool spfs_fuse_settle(struct spfs_fuse *f, uint64_t ms);
 /* Unmounts if it still is mounted (also when busy: programs then see ENOTCONN) and ends all threads, within
  * about the deadline of one request. What the vfs calls must have been stopped before, so that waiting
  * requests end at once. */
