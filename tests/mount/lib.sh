@@ -459,7 +459,13 @@ cleanup()
     awk -v top="$T/" 'index($2, top) == 1 { print $2 }' /proc/self/mounts | tac | while IFS= read -r dir; do
         umount -l "$(printf '%b' "$dir")"
     done
-    rm -rf --one-file-system "$T"
+    # Nothing is deleted while anything is still mounted below: a bind mount has the device of what it shows.
+    if awk -v top="$T/" 'index($2, top) == 1 { found = 1 } END { exit !found }' /proc/self/mounts; then
+        echo "FAILED: something is still mounted below $T" >&2
+        status=1
+    else
+        rm -rf --one-file-system "$T"
+    fi
     exit $status
 }
 trap cleanup EXIT

@@ -6,11 +6,10 @@ LIMIT=90
 [ "$(id -u)" -eq 0 ] || skip "mount(8) of the system's table needs root"
 [ -x /sbin/mount.fuse ] || [ -x /usr/sbin/mount.fuse ] || skip "mount.fuse is missing (package fuse3)"
 unshare -m true 2>/dev/null || skip "mount namespaces are not allowed here"
-# mount.fuse3 looks for spfs on the fixed path of /bin/sh: show it in /usr/local/bin, in this namespace only.
-mkdir "$T/original" "$T/bin"
-mount --bind /usr/local/bin "$T/original"
-find "$T/original" -mindepth 1 -maxdepth 1 -exec ln -s -t "$T/bin" {} +
-ln -sf "$SPFS" "$T/bin/spfs"
+# mount.fuse3 looks for spfs on the fixed path of /bin/sh: a folder with nothing else covers /usr/local/bin, in this
+# namespace only. (Never the other way round: nothing of the system may be reachable below $T, which is deleted.)
+mkdir "$T/bin"
+ln -s "$SPFS" "$T/bin/spfs"
 mount --bind "$T/bin" /usr/local/bin
 sim_start
 config
