@@ -86,12 +86,16 @@ static struct vfs_siblings *slot_locked(struct spfs_vfs *v, uint64_t parent)
     return oldest;
 }
 
+/* Looks from the one read before on: a reader in order finds its file at once. n: not among them. */
 static size_t index_of(const struct vfs_siblings *s, uint64_t ino)
 {
-    size_t i = 0;
-    while (i < s->n && s->inos[i] != ino)
-        i++;
-    return i;
+    size_t start = s->last < s->n ? s->last : 0;
+    for (size_t k = 0; k < s->n; k++) {
+        size_t i = start + k < s->n ? start + k : start + k - s->n;
+        if (s->inos[i] == ino)
+            return i;
+    }
+    return s->n;
 }
 
 /* Is it time to ask for more, and from which file on? Fills inos; returns how many. */

@@ -10,10 +10,15 @@
 #include <unistd.h>
 
 static atomic_int syncs, dir_syncs, fail_syncs, fail_dir_syncs, fail_truncates;
+static atomic_uint writes;             /* every fifth is interrupted */
 static _Atomic long write_budget = -1; /* bytes until the disk is full; -1: none */
 
 static inline ssize_t seam_write(int fd, const void *p, size_t n, off_t off)
 {
+    if (++writes % 5 == 0) {
+        errno = EINTR;
+        return -1;
+    }
     long left = write_budget;
     if (left == 0) {
         errno = ENOSPC;

@@ -30,6 +30,7 @@ static uint64_t seed;
 static char images[IMAGES][64];
 static unsigned image_count, image_total;
 static bool armed;
+static bool killed; /* nothing reaches the disk any more: what close does is undone */
 
 static void load_now(int fd, struct disk_file *f)
 {
@@ -149,6 +150,10 @@ static int model_truncate(int fd, off_t size)
 
 static int model_sync(int fd)
 {
+    if (killed) {
+        errno = EIO;
+        return -1;
+    }
     moment();
     struct stat st;
     look();
@@ -219,6 +224,14 @@ static void step(struct life *l)
     } else if (kind == 2) {
         spfs_journal_close(l->j);
         l->j = test_open_journal(&on_model, dir, checkpoint, NULL, NULL);
+    } else if (kind == 3) {
+        /* As kill -9 leaves it: no flush, no mark. */
+        armed = false;
+        killed = true;
+        spfs_journal_close(l->j);
+        killed = false;
+        armed = true;
+        l->j = test_open_journal(&on_model, dir, checkpoint, NULL, NULL);
     } else {
         assert_int_equal(test_append(l->j), 0);
     }
@@ -233,7 +246,7 @@ static void step(struct life *l)
 static void power_fails_at_any_moment(void **state)
 {
     (void)state;
-    for (uint64_t round = 1; round < 13; round++) {
+    for (uint64_t round = 1; round < 7; round++) {
         memset(files, 0, sizeof(files));
         test_dir_make(dir);
         struct life l = {.j = test_open_journal(&on_model, dir, 0, NULL, NULL)};
@@ -243,7 +256,7 @@ static void power_fails_at_any_moment(void **state)
         spfs_journal_close(l.j);
         test_dir_remove(dir);
     }
-    assert_true(image_total > 300);
+    assert_true(image_total > 150);
 }
 
 /* Life goes on upon the disk that was left, again and again. */

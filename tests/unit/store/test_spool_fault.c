@@ -27,6 +27,46 @@ static void failed_write_is_undone(void **state)
     assert_int_equal(spfs_spool_write(f, 1000, "b", 1), 0);
     reads(f, 999, "ab");
     spfs_spool_put(f);
+    reopen();
+    assert_int_equal(spfs_spool_get(spool, id, &f), 0);
+    write_budget = 5000;
+    assert_int_equal(spfs_spool_write(f, 500, b, sizeof(b)), -ENOSPC);
+    assert_int_equal(size_of(id), 1001);
+    spfs_spool_put(f);
+}
+
+/* While a write fails, another one behind it succeeds: that one stays, and a hole before it. */
+static struct spfs_spool_file *overtaken;
+
+static ssize_t overtaken_write(int fd, const void *p, size_t n, off_t off)
+{
+    if (*(const char *)p != '~')
+        return pwrite(fd, p, n, off);
+    if (n < STEP) {
+        assert_int_equal(spfs_spool_write(overtaken, 20000, "far", 3), 0);
+        errno = ENOSPC;
+        return -1;
+    }
+    return pwrite(fd, p, n / 2, off);
+}
+
+static void failed_write_is_overtaken(void **state)
+{
+    (void)state;
+    static const struct file_io io = {
+        .write = overtaken_write, .truncate = ftruncate, .sync = seam_sync, .sync_dir = seam_sync_dir};
+    spfs_spool_close(spool);
+    assert_int_equal(spool_open(&io, dir, &spool, NULL), 0);
+    uint64_t id;
+    overtaken = create(&id);
+    char b[STEP], zeros[STEP] = {0}, got[STEP];
+    memset(b, '~', sizeof(b));
+    assert_int_equal(spfs_spool_write(overtaken, 5000, b, sizeof(b)), -ENOSPC);
+    assert_int_equal(size_of(id), 20003);
+    reads(overtaken, 20000, "far");
+    assert_int_equal(spfs_spool_read(overtaken, 5000, got, sizeof(got)), sizeof(got));
+    assert_memory_equal(got, zeros, sizeof(got));
+    spfs_spool_put(overtaken);
 }
 
 static void file_size_limit(void **state)
@@ -135,9 +175,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(failed_write_is_undone),
-        T(file_size_limit),
-        T(failed_writes_harm_nobody),
+        T(failed_write_is_undone),     T(file_size_limit),
+        T(failed_write_is_overtaken),  T(failed_writes_harm_nobody),
         T(failed_flush_is_remembered),
     };
     return cmocka_run_group_tests_name("spool_fault", tests, NULL, NULL);
