@@ -26,3 +26,4 @@ assert_eq "$(cat "$M$library/Names/ÜNÏCÖDÉ.txt")" "I am Ünïcödé" "anothe
 assert_eq "$(stat -c %i "$M$library/Names/UPPER lower.txt")" "$(stat -c %i "$M$library/names/upper lower.txt")" "inode"
 assert_fails 'No such file' cat "$M$library/Names/with spac.txt"
 assert_fails 'File name too long' cat "$M$library/$(printf 'x%.0s' {1..300})"
+assert_fails 'File name too long' cat "$M$library/$(printf 'x%.0s' {1..1100})"
